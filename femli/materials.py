@@ -1,0 +1,298 @@
+"""The frozen types of the material library, and `Electrode`, the numbers that a solver takes from it.
+
+A material is numbers with sources: every number is a `Value`. A law is a few of them and one method that says
+what they mean. All SI; compositions are mole fractions, y = 1 - x is that of the host.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from .units import EV, KB, F, R
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A number with its unit and where it comes from.
+
+    Args:
+        number: the number in `unit`.
+        unit: as text, "-" where it has none.
+        source: key of the publication, or "femli" for a choice made here.
+        conditions: temperature, method, range.
+        assumed: true where no measurement in the source says so.
+        name: what the number is, for tables and logs.
+    """
+
+    number: float
+    unit: str
+    source: str
+    conditions: str = ""
+    assumed: bool = False
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PowerLawCreep:
+    """Power-law creep of the pure metal: rate = alpha sigma_eq^n.
+
+    The temperature law is alpha(T) = alpha exp[-(Qc/R)(1/T - 1/T_ref)].
+
+    Args:
+        name: name of the law, as in `electrode.creep`.
+        exponent: n [-].
+        prefactor: alpha at `reference_temperature` [Pa^-n/s]; it belongs to this n and no other.
+        activation: Qc [J/mol].
+        reference_temperature: T_ref [K].
+        lowest_stress, highest_stress: the measured range [Pa].
+    """
+
+    name: str
+    exponent: Value
+    prefactor: Value
+    activation: Value
+    reference_temperature: float
+    lowest_stress: Value
+    highest_stress: Value
+
+    def prefactor_at(self, temperature: float) -> float:
+        """Prefactor alpha(T) [Pa^-n/s] at a temperature [K]."""
+        shift = 1.0 / temperature - 1.0 / self.reference_temperature
+        return self.prefactor.number * math.exp(-self.activation.number / R * shift)
+
+
+@dataclass(frozen=True, slots=True)
+class Diffusivity:
+    """Diffusivity whose logarithm is linear in composition between two measured alloys, and goes on beyond.
+
+    Args:
+        pure, alloyed: D at the reference temperature [m2/s] of the pure metal and of the alloy.
+        pure_energy, alloyed_energy: their activation energies [eV].
+        alloyed_fraction: host fraction of the alloy [-].
+        reference_temperature: [K].
+    """
+
+    pure: Value
+    pure_energy: Value
+    alloyed: Value
+    alloyed_energy: Value
+    alloyed_fraction: float
+    reference_temperature: float
+
+    def coefficients(self, temperature: float) -> tuple[float, float]:
+        """Coefficients (c0, c1) of ln D [m2/s] = c0 + c1 y at a temperature [K]."""
+        shift = (EV / KB) * (1.0 / self.reference_temperature - 1.0 / temperature)
+        pure = math.log(self.pure.number) + self.pure_energy.number * shift
+        alloyed = math.log(self.alloyed.number) + self.alloyed_energy.number * shift
+        return pure, (alloyed - pure) / self.alloyed_fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """Sub-regular activity: ln gamma = y^2 (a + b y); a = b = 0 is the ideal solution.
+
+    Args:
+        name: name of the law, as in `electrode.activity`.
+        a, b: coefficients [-].
+    """
+
+    name: str
+    a: Value
+    b: Value
+
+    def thermodynamic_factor(self, x: float) -> float:
+        """Theta = 1 + dln(gamma)/dln(x) at a Li fraction x."""
+        y = 1.0 - x
+        return 1.0 - x * y * (2.0 * self.a.number + 3.0 * self.b.number * y)
+
+    def open_circuit_potential(self, x: float, temperature: float) -> float:
+        """Potential against pure Li [V] at a Li fraction x and a temperature [K], without stress."""
+        y = 1.0 - x
+        return -(R * temperature / F) * (math.log(x) + y * y * (self.a.number + self.b.number * y))
+
+
+@dataclass(frozen=True, slots=True)
+class Hardness:
+    """Bulk hardness H0 of two compositions; it scales the creep of the alloys between and is constant beyond.
+
+    Args:
+        pure, alloyed: H0 of the pure metal and of the alloy [Pa].
+        alloyed_fraction: host fraction of the alloy [-].
+    """
+
+    pure: Value
+    alloyed: Value
+    alloyed_fraction: float
+
+    def ratio(self, host_fraction: float, scaling: str) -> float:
+        """H0 over that of the pure metal, at a host fraction; `scaling` is that of the case."""
+        if scaling == "none":
+            return 1.0
+        share = min(host_fraction / self.alloyed_fraction, 1.0)
+        full = self.alloyed.number / self.pure.number
+        return full**share if scaling == "hardness" else 1.0 + (full - 1.0) * share
+
+
+@dataclass(frozen=True, slots=True)
+class Alloy:
+    """A lithium alloy as the library knows it.
+
+    Args:
+        name: as in `femli materials`.
+        host: element symbol of the host.
+        host_fraction: y [-].
+        host_limit: largest y of the phase [-].
+        molar_volume_li, molar_volume_host: partial molar volumes [m3/mol].
+        diffusivity, hardness: laws of the whole system.
+        others: numbers that the model does not use (elastic constants).
+    """
+
+    name: str
+    host: str
+    host_fraction: float
+    host_limit: Value
+    molar_volume_li: Value
+    molar_volume_host: Value
+    diffusivity: Diffusivity
+    hardness: Hardness
+    others: tuple[Value, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Electrolyte:
+    """A solid electrolyte: its name and its numbers."""
+
+    name: str
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Electrode:
+    """What a solver needs to know of an electrode: resolved numbers, SI.
+
+    Args:
+        name: name of the material.
+        li_fraction: initial Li fraction x0 [-].
+        temperature: [K].
+        omega_li, omega_host: partial molar volumes [m3/mol].
+        log_diffusivity: (c0, c1) of ln D [m2/s] = c0 + c1 y.
+        activity: (a, b) of ln gamma = y^2 (a + b y).
+        creep_exponent: n [-].
+        creep_prefactor: alpha [Pa^-n/s], temperature and hardness scaling applied.
+        stress_coupling: whether pressure gradients drive Li.
+        creep_stress_range: equivalent stresses [Pa] in which the creep law was measured.
+        li_fraction_range: compositions [-] in which the laws hold.
+        provenance: every number that went in.
+    """
+
+    name: str
+    li_fraction: float
+    temperature: float
+    omega_li: float
+    omega_host: float
+    log_diffusivity: tuple[float, float]
+    activity: tuple[float, float]
+    creep_exponent: float
+    creep_prefactor: float
+    stress_coupling: bool
+    creep_stress_range: tuple[float, float]
+    li_fraction_range: tuple[float, float]
+    provenance: tuple[Value, ...]
+
+    @property
+    def diffusivity(self) -> float:
+        """D [m2/s] of the initial composition."""
+        c0, c1 = self.log_diffusivity
+        return math.exp(c0 + c1 * (1.0 - self.li_fraction))
+
+
+def electrode(
+    alloy: Alloy,
+    creep: PowerLawCreep,
+    activity: Activity,
+    temperature: float,
+    *,
+    diffusivity: str = "local",
+    scaling: str = "hardness",
+    equal_volumes: bool = False,
+    stress_coupling: bool = True,
+) -> Electrode:
+    """The resolved numbers of an alloy under the laws that a case names.
+
+    Args:
+        alloy: the alloy, at its initial composition.
+        creep: creep law of the pure metal.
+        activity: activity law.
+        temperature: [K].
+        diffusivity: "local", or "initial" to keep D at its value for the initial composition.
+        scaling: how alloying changes the creep prefactor: "hardness", "hardness_linear" or "none".
+        equal_volumes: give the host the molar volume of Li.
+        stress_coupling: whether pressure gradients drive Li.
+    """
+    y = alloy.host_fraction
+    c0, c1 = alloy.diffusivity.coefficients(temperature)
+    hardness = alloy.hardness.ratio(y, scaling)
+    omega_host = alloy.molar_volume_li if equal_volumes else alloy.molar_volume_host
+    return Electrode(
+        name=alloy.name,
+        li_fraction=1.0 - y,
+        temperature=temperature,
+        omega_li=alloy.molar_volume_li.number,
+        omega_host=omega_host.number,
+        log_diffusivity=(c0, c1) if diffusivity == "local" else (c0 + c1 * y, 0.0),
+        activity=(activity.a.number, activity.b.number),
+        creep_exponent=creep.exponent.number,
+        creep_prefactor=creep.prefactor_at(temperature) * hardness**-creep.exponent.number,
+        stress_coupling=stress_coupling,
+        # Scaling alpha by (H/H_Li)^-n is scaling stress by H/H_Li, so the measured range moves with it.
+        creep_stress_range=(creep.lowest_stress.number * hardness, creep.highest_stress.number * hardness),
+        li_fraction_range=(round(1.0 - alloy.host_limit.number, 12), 1.0),
+        provenance=_provenance(alloy, creep, activity, temperature, scaling, equal_volumes),
+    )
+
+
+def _provenance(
+    alloy: Alloy,
+    creep: PowerLawCreep,
+    activity: Activity,
+    temperature: float,
+    scaling: str,
+    equal_volumes: bool,
+) -> tuple[Value, ...]:
+    """Every number behind an electrode, in the order of the laws."""
+    law = alloy.diffusivity
+    used = [alloy.molar_volume_li, law.pure, law.pure_energy]
+    if alloy.host_fraction > 0.0:
+        if equal_volumes:
+            conditions = 'molar_volumes = "equal"'
+            used += [
+                replace(
+                    alloy.molar_volume_host,
+                    number=alloy.molar_volume_li.number,
+                    source="femli",
+                    conditions=conditions,
+                    assumed=True,
+                )
+            ]
+        else:
+            used += [alloy.molar_volume_host]
+        used += [law.alloyed, law.alloyed_energy, activity.a, activity.b, alloy.host_limit]
+    used += [creep.exponent, creep.prefactor, creep.lowest_stress, creep.highest_stress]
+    if abs(temperature - creep.reference_temperature) > 1e-6:
+        used += [creep.activation]
+    if alloy.host_fraction > 0.0:
+        used += [_scaling_value(alloy, scaling)]
+        if scaling != "none":
+            used += [alloy.hardness.pure, alloy.hardness.alloyed]
+    return tuple(used)
+
+
+def _scaling_value(alloy: Alloy, scaling: str) -> Value:
+    """The assumption about alloy creep as a value of its own."""
+    shape = {"hardness": "log-linear", "hardness_linear": "linear"}.get(scaling)
+    text = "creep of the pure metal for the alloy"
+    if shape:
+        text = f"alpha times (H0/H0_Li)^-n of the initial composition, H0 {shape}, constant beyond 20 at%"
+    ratio = alloy.hardness.ratio(alloy.host_fraction, scaling)
+    return Value(ratio, "-", "femli", text, True, "hardness over that of the pure metal")

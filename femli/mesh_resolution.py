@@ -1,0 +1,95 @@
+"""How fine a mesh is where: the automatic sizes and their floors. Lengths in micrometres."""
+
+import math
+from typing import NamedTuple
+
+from femli.case import Case
+from femli.errors import MeshError
+from femli.scales import layer_length
+from femli.seeding import SeededVoid, lateral_extents
+from femli.units import LENGTH
+
+LAYER_SHARE = 10.0  # the automatic cell at the interface is the layer length over this
+FLOORS = {1: 5e-4, 2: 5e-4, 3: 0.05}  # um, smallest automatic interface cell without voids, by dimension
+VOIDED_FLOOR = 0.2  # um, the same along the contact of a 2D foil with voids (its cells are not flat there)
+EDGE_SHARE = {2: 20.0, 3: 4.0}  # the automatic void edge is the half width over this, by dimension
+EDGE_FLOOR = 0.05  # um
+WALL_SHARE = {2: 10.0, 3: 3.0}  # cells on a void wall are no larger than the half width over this
+COARSEST_EDGE = 4.0  # a void edge coarser than the half width over this is an error
+LARGEST_SHARE = {1: 20.0, 2: 20.0, 3: 8.0}  # the automatic largest cell is the thickness over this
+COLUMNS = {2: 20, 3: 4}  # most columns across a foil without voids: it is laterally uniform
+
+
+class Resolution(NamedTuple):
+    """Sizes of the cells, um.
+
+    Attributes:
+        interface: at the contact.
+        size: the largest.
+        lateral: along x (and y) in a foil without voids.
+        growth: ratio of neighbouring cells.
+        edges: at the contact line of each void.
+        walls: on the wall of each void.
+    """
+
+    interface: float
+    size: float
+    lateral: tuple[float, ...]
+    growth: float
+    edges: tuple[float, ...] = ()
+    walls: tuple[float, ...] = ()
+
+
+def resolution(case: Case, voids: tuple[SeededVoid, ...]) -> Resolution:
+    """The sizes of a case, automatic where it gives none.
+
+    * interface_size: a tenth of the case's layer length l = 2 D x0 S0 / ((n - 1) J0 R T), not below 0.5 nm in
+      1D and 2D, 0.05 um in 3D; with voids not below 0.2 um in 2D and half of the smallest half width in 3D.
+    * edge_size: a twentieth (3D: a quarter) of each void's half width, not below 0.05 um (but always
+      fine enough for the void: at most a quarter of its half width and its height).
+    * size: a twentieth of the thickness (3D: an eighth).
+    * A foil without voids is laterally uniform: its columns are `size` wide, but no more than 20 cross it
+      (3D: 4 along the width, 4 along the depth).
+
+    Raises:
+        MeshError: the edge_size of the case is coarser than a quarter of a half width, or than a height.
+    """
+    geometry, asked = case.geometry, case.geometry.mesh
+    dimension, thickness = geometry.dimension, geometry.electrode_thickness / LENGTH
+    size = asked.size / LENGTH if asked.size else thickness / LARGEST_SHARE[dimension]
+    interface = asked.interface_size / LENGTH if asked.interface_size else _layer_cell(case, voids, size)
+    lateral = tuple(max(size, extent / COLUMNS[dimension]) for extent in lateral_extents(geometry))
+    if not voids:
+        return Resolution(min(interface, size), size, lateral, asked.growth)
+    edges = tuple(
+        _edge(asked.edge_size, void, number, dimension) for number, void in enumerate(voids, start=1)
+    )
+    walls = tuple(
+        max(edge, min(v.half_width, v.height) / WALL_SHARE[dimension])
+        for v, edge in zip(voids, edges, strict=True)
+    )
+    return Resolution(min(interface, size), size, lateral, asked.growth, edges, walls)
+
+
+def _edge(asked: float | None, void: SeededVoid, number: int, dimension: int) -> float:
+    """Cell at the edge of one void, um; a size that the case gives (m) has to resolve the void."""
+    coarsest = min(void.half_width / COARSEST_EDGE, void.height)
+    if asked is None:
+        return min(max(void.half_width / EDGE_SHARE[dimension], EDGE_FLOOR), coarsest)
+    if asked / LENGTH > coarsest * (1.0 + 1e-12):
+        raise MeshError(
+            f"geometry.mesh.edge_size: {asked / LENGTH:.4g} um is too coarse for void {number} at x = "
+            f"{void.x:.4g} um (half width {void.half_width:.4g} um, height {void.height:.4g} um); allowed: "
+            f"at most {coarsest:.4g} um, a quarter of the half width and no more than the height"
+        )
+    return asked / LENGTH
+
+
+def _layer_cell(case: Case, voids: tuple[SeededVoid, ...], largest: float) -> float:
+    """Automatic cell at the contact; without current there is no layer and the largest cell will do."""
+    current = abs(case.load.current_density)
+    length = layer_length(case.electrode_properties(), current) / LENGTH if current > 0.0 else math.inf
+    floor = FLOORS[case.geometry.dimension]
+    if voids:
+        floor = VOIDED_FLOOR if case.geometry.dimension == 2 else min(v.half_width for v in voids) / 2.0
+    return min(max(length / LAYER_SHARE, floor), largest)

@@ -1,0 +1,274 @@
+"""The mesh follows the metal: mesh velocity w with w.n = v.n on moving boundaries, and where the nodes go.
+
+On collector and void walls the velocity of the P1 mesh is matched to the P2 velocity of the metal weakly, node by node
+(int w.n q = int v.n q for every P1 test function q): then the domain's volume changes by exactly what the balances
+say. A triple line can only slide in the plane of the contact, which moves nearly no volume where the wall lies flat; it
+goes with the metal, and its share is met by its neighbours on the wall. Inside, w is the harmonic extension on the
+first mesh.
+"""
+
+from mpi4py import MPI  # before dolfinx
+
+import basix
+import numpy as np
+import ufl
+from dolfinx import fem
+from dolfinx.fem import petsc as fem_petsc
+from dolfinx.mesh import entities_to_geometry
+from numpy.typing import NDArray
+from petsc4py import PETSc
+
+from femli import bcs
+from femli.fields import Fields, add_ghosts
+
+Array = NDArray[np.float64]
+
+
+def _ksp(matrix: PETSc.Mat, kind: str, pc: str) -> PETSc.KSP:
+    ksp = PETSc.KSP().create(matrix.getComm())
+    ksp.setOperators(matrix)
+    ksp.setType(kind)
+    ksp.getPC().setType(pc)
+    if pc == "lu":
+        ksp.getPC().setFactorSolverType("mumps")
+    ksp.setTolerances(rtol=1e-14, atol=1e-50, max_it=500)
+    return ksp
+
+
+class Motion:
+    """Mesh velocity and node positions of one mesh.
+
+    Args:
+        fields: what the run owns; `fields.w` is set here.
+    """
+
+    def __init__(self, fields: Fields) -> None:
+        self.fields = fields
+        mesh = fields.domain.mesh
+        self.mesh, self.dim = mesh, mesh.geometry.dim
+        self.space = fields.w.function_space
+        self.scalar = fields.u.p.function_space
+        index_map = self.scalar.dofmap.index_map
+        self.owned, self.local = index_map.size_local, index_map.size_local + index_map.num_ghosts
+        self.metal = fem.Function(self.space)  # the metal's velocity at the vertices
+        self.orientation = 1.0
+        self.orientation = np.sign(self.volumes())
+        self._vertex_dofs()
+        self._parts()
+        self._matching_forms()
+        self._extension()
+        self.sharing = self._sharing()
+        self.first_wall_height = self.wall_height()[0]
+
+    def _vertex_dofs(self) -> None:
+        """For each P1 dof the P2 block dof at the same vertex."""
+        p2, p1 = self.fields.u.v.function_space.dofmap.list, self.scalar.dofmap.list
+        self.p2_of_p1 = np.empty(self.local, dtype=np.int32)
+        self.p2_of_p1[p1.ravel()] = p2[:, : p1.shape[1]].ravel()
+
+    def _flags(self, part: str) -> Array:
+        """1 at the P1 dofs of a part, on all ranks that see them."""
+        flag = fem.Function(self.scalar)
+        domain = self.fields.domain
+        if part in domain.facet_names:
+            facets = domain.facet_tags.find(domain.facet_names[part])
+            flag.x.array[fem.locate_dofs_topological(self.scalar, self.mesh.topology.dim - 1, facets)] = 1.0
+        flag.x.scatter_forward()
+        return flag.x.array > 0.5
+
+    def _parts(self) -> None:
+        self.on_collector, self.on_void = self._flags("collector"), self._flags("void")
+        self.moving = self.on_collector | self.on_void
+        held = bcs.fixed_components(self.fields.domain, self.space, sticking=False)
+        self.held = np.zeros((self.local, self.dim), dtype=bool)
+        for c, dofs in enumerate(held):
+            self.held[dofs, c] = True
+        self.on_triple = self.on_void & self._flags("contact")
+
+    def _sharing(self) -> PETSc.Mat:
+        """Matrix that adds the rows of triple-line nodes, in equal parts, to those of their neighbours on the wall."""
+        domain = self.fields.domain
+        facets = np.zeros(0, dtype=np.int32)
+        if "void" in domain.facet_names:
+            facets = domain.facet_tags.find(domain.facet_names["void"])
+        nodes = entities_to_geometry(self.mesh, self.dim - 1, facets)
+        dof_of_node = np.empty(self.local, dtype=np.int32)
+        dof_of_node[self.fields.node_of_dof] = np.arange(self.local)
+        dofs = dof_of_node[nodes] if len(facets) else np.zeros((0, self.dim), np.int32)
+        pairs = [(j, t) for row in dofs for t in row[self.on_triple[row]] for j in row[~self.on_triple[row]]]
+        count = fem.Function(self.scalar)
+        for _, t in pairs:
+            count.x.array[t] += 1.0
+        add_ghosts(count)
+        index_map = self.scalar.dofmap.index_map
+        whole = index_map.local_to_global(np.arange(self.local, dtype=np.int32))
+        sharing = PETSc.Mat().createAIJ(((self.owned, None), (self.owned, None)), nnz=16, comm=self.mesh.comm)
+        sharing.setOption(PETSc.Mat.Option.NEW_NONZERO_ALLOCATION_ERR, False)
+        for i in range(self.owned):
+            sharing.setValue(whole[i], whole[i], 0.0 if self.on_triple[i] else 1.0)
+        sharing.assemblyBegin(PETSc.Mat.AssemblyType.FLUSH)
+        sharing.assemblyEnd(PETSc.Mat.AssemblyType.FLUSH)
+        for j, t in pairs:
+            sharing.setValue(whole[j], whole[t], 1 / count.x.array[t], addv=PETSc.InsertMode.ADD)
+        sharing.assemble()
+        return sharing
+
+    def _matching_forms(self) -> None:
+        f = self.fields.frame
+        q, a = ufl.TestFunction(self.scalar), ufl.TrialFunction(self.scalar)
+        tags = tuple(t for t in (f.parts["collector"], f.parts["void"]) if t != ())
+        ds = f.ds(tags)
+        # Nothing in value, but it gives every row its diagonal entry.
+        diagonal = self.fields.k.zero * a * q * f.dx
+        self.mass_forms = [fem.form(f.weight * f.n[c] * a * q * ds + diagonal) for c in range(self.dim)]
+        self.mass = [fem_petsc.create_matrix(form) for form in self.mass_forms]
+        slip = self.fields.u.v - self.metal
+        self.slip_form = fem.form(f.weight * ufl.dot(slip, f.n) * q * ds)
+        W = ufl.TestFunction(self.space)
+        self.normal_form = fem.form(f.weight * ufl.dot(f.n, W) * ds)
+        self.direction = fem.Function(self.space)
+        self.amount = fem.Function(self.scalar)
+        self.mismatch = np.zeros(self.owned)
+
+        g = ufl.grad(self.fields.w)
+        cell = self.mesh.basix_cell()
+        midpoint = basix.geometry(cell).mean(axis=0)[None, :]
+        self.stretch = fem.Expression(ufl.sqrt(ufl.inner(g, g)), midpoint)
+        self.cells = np.arange(self.mesh.topology.index_map(self.dim).size_local, dtype=np.int32)
+
+    def _extension(self) -> None:
+        """Laplace operators on the first mesh, factorised once; one a component."""
+        q, a = ufl.TestFunction(self.scalar), ufl.TrialFunction(self.scalar)
+        form = fem.form(ufl.dot(ufl.grad(a), ufl.grad(q)) * ufl.dx(self.mesh))
+        self.laplace = fem_petsc.assemble_matrix(form)
+        self.laplace.assemble()
+        self.solvers, self.fixed = [], []
+        for c in range(self.dim):
+            fixed = self.moving | self.held[:, c]
+            dofs = np.flatnonzero(fixed).astype(np.int32)
+            bc = fem.dirichletbc(np.float64(0.0), dofs, self.scalar)
+            matrix = fem_petsc.assemble_matrix(form, bcs=[bc])
+            matrix.assemble()
+            self.fixed.append(fixed[: self.owned])
+            self.solvers.append(_ksp(matrix, "preonly", "lu") if self.dim < 3 else _ksp(matrix, "cg", "gamg"))
+        self.work = self.laplace.createVecRight()
+        self.result = self.laplace.createVecRight()
+
+    def _directions(self) -> None:
+        """Unit vectors along which moving nodes are adjusted: e_n on the collector, the mean normal on walls."""
+        m = self.direction
+        m.x.array[:] = 0.0
+        fem.assemble_vector(m.x.array, self.normal_form)
+        add_ghosts(m)
+        values = m.x.array.reshape(-1, self.dim)
+        values[self.on_collector, :-1] = 0.0
+        values[~self.moving] = 0.0
+        values[self.held] = 0.0
+        size = np.linalg.norm(values, axis=1)
+        values[size > 0] /= size[size > 0][:, None]
+
+    def _mass(self) -> PETSc.Mat:
+        """Matrix of int q_i q_j n.m_j over the moving boundary, m the directions of adjustment."""
+        m = self.direction.x.array.reshape(-1, self.dim)
+        for c, (M, form) in enumerate(zip(self.mass, self.mass_forms, strict=True)):
+            M.zeroEntries()
+            fem_petsc.assemble_matrix(M, form)
+            M.assemble()
+            self.work.array[:] = m[: self.owned, c]
+            M.diagonalScale(R=self.work)
+            if c:
+                self.mass[0].axpy(1.0, M, structure=PETSc.Mat.Structure.SAME_NONZERO_PATTERN)
+        return self.mass[0]
+
+    def _match(self) -> None:
+        """Adjust the boundary velocity `metal` along m so that int (metal - v).n q = 0 for moving nodes.
+
+        What is left of it between a triple line and its neighbours, zero in sum, is kept in `mismatch` (owned P1 dofs).
+        """
+        self._directions()
+        m = self.direction.x.array.reshape(-1, self.dim)
+        slip = self.amount
+        slip.x.array[:] = 0.0
+        fem.assemble_vector(slip.x.array, self.slip_form)
+        add_ghosts(slip)
+        mass = self._mass()
+        system = self.sharing.matMult(mass)
+        free = self.moving & ~self.on_triple & (np.linalg.norm(m, axis=1) > 0)
+        free = free[: self.owned]
+        rows = np.flatnonzero(~free).astype(np.int32) + self.scalar.dofmap.index_map.local_range[0]
+        system.zeroRows(rows, diag=1.0)
+        slips = slip.x.array[: self.owned].copy()
+        self.work.array[:] = slips
+        self.sharing.mult(self.work, self.result)
+        self.work.array[:] = np.where(free, self.result.array, 0.0)
+        ksp = _ksp(system, "gmres", "jacobi")
+        ksp.solve(self.work, self.result)
+        ksp.destroy()
+        system.destroy()
+        mass.mult(self.result, self.work)
+        self.mismatch = np.where(self.moving[: self.owned], self.work.array - slips, 0.0)
+        slip.x.array[: self.owned] = self.result.array
+        slip.x.scatter_forward()
+        self.metal.x.array[:] += (slip.x.array[:, None] * m).ravel()
+
+    def follow(self) -> None:
+        """Set the mesh velocity `fields.w` from the metal's velocity."""
+        v = self.fields.u.v.x.array.reshape(-1, self.dim)
+        base = self.metal.x.array.reshape(-1, self.dim)
+        base[:] = 0.0
+        base[self.on_void] = v[self.p2_of_p1[self.on_void]]
+        base[self.held] = 0.0
+        self._match()
+        target = self.metal.x.array.reshape(-1, self.dim)
+        w = self.fields.w.x.array.reshape(-1, self.dim)
+        for c in range(self.dim):
+            self.work.array[:] = np.where(self.fixed[c], target[: self.owned, c], 0.0)
+            self.laplace.mult(self.work, self.result)
+            self.work.array[:] = np.where(self.fixed[c], self.work.array, -self.result.array)
+            self.solvers[c].solve(self.work, self.result)
+            w[: self.owned, c] = self.result.array
+        self.fields.w.x.scatter_forward()
+
+    def positions(self) -> Array:
+        """Node positions of this rank [um], (nodes, dim)."""
+        return self.mesh.geometry.x[:, : self.dim].copy()
+
+    def place(self, positions: Array) -> None:
+        """Move the nodes of this rank to positions [um], (nodes, dim)."""
+        self.mesh.geometry.x[:, : self.dim] = positions
+
+    def advance(self, base: Array, last: Array, rate: float, a2: float) -> None:
+        """Place the nodes so that w is the discrete derivative of their positions: a0 U - a2 U_last = w.
+
+        Args:
+            base: positions before the step [um], (nodes, dim).
+            last: displacement of the step before, at P1 dofs [um].
+            rate: a0 [1/h].
+            a2: [1/h].
+        """
+        U = self.fields.displacement.x.array
+        U[:] = (self.fields.w.x.array + a2 * last) / rate
+        moved = base.copy()
+        moved[self.fields.node_of_dof] += U.reshape(-1, self.dim)
+        self.place(moved)
+
+    def wall_height(self) -> tuple[float, float]:
+        """Height of the lowest node of a void wall off its edges, and its place along the interface [um]; collective."""
+        low = self.on_void & ~self.on_triple
+        points = self.mesh.geometry.x[self.fields.node_of_dof][low]
+        lowest = (np.inf, 0.0)
+        if len(points):
+            i = int(np.argmin(points[:, self.dim - 1]))
+            lowest = (float(points[i, self.dim - 1]), float(points[i, 0]))
+        return min(self.mesh.comm.allgather(lowest))
+
+    def volumes(self) -> Array:
+        """Cell volumes over that of a unit cell [um^dim], (cells,); negative where a cell turned inside out."""
+        nodes = self.mesh.geometry.x[self.mesh.geometry.dofmap][:, :, : self.dim]
+        return self.orientation * np.linalg.det(nodes[:, 1:] - nodes[:, :1])
+
+    def distortion_rate(self) -> float:
+        """Largest rate at which the mesh motion stretches a cell, |grad w| [1/h], over all ranks."""
+        values = self.stretch.eval(self.mesh, self.cells)
+        return float(self.mesh.comm.allreduce(float(np.max(values, initial=0.0)), op=MPI.MAX))
+

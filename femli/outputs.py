@@ -1,0 +1,317 @@
+"""The recorder of a run: history, field snapshots, checkpoints, summary."""
+
+import csv
+import json
+import logging
+import os
+import resource
+import time as clock
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mpi4py import MPI
+
+import numpy as np
+
+from femli.case import Case
+from femli.fields import Fields
+from femli.materials import Electrode
+from femli.motion import Motion
+from femli.outputs_checkpoint import Checkpoint
+from femli.outputs_frames import Frames
+from femli.outputs_measures import INTERFACE_COLUMNS, InterfaceState, Measures
+from femli.solver import Newton
+from femli.stepper import Step, Stepper
+from femli.units import MAH_CM2, TIME
+
+CHECKPOINT_SECONDS = 600.0
+HISTORY = "history.csv"
+SUMMARY = "summary.json"
+PACKAGES = ("femli", "dolfinx-solver-real", "fenics-dolfinx", "gmsh", "mpich", "numpy", "petsc4py")
+
+log = logging.getLogger("femli")
+
+
+class StepReport(NamedTuple):
+    """What a run tells about an accepted step; SI."""
+
+    time: float
+    capacity: float
+    dt: float
+    li_fraction_interface_min: float
+    pressure_interface_min: float
+    newton_iterations: int
+    progress: float
+
+
+class Tally:
+    """Sums and extremes over a run; kept in checkpoints."""
+
+    def __init__(self, li: float, host: float) -> None:
+        self.values: dict[str, float] = {
+            "li_start": li,
+            "host_start": host,
+            "steps": 0,
+            "rejected_steps": 0,
+            "newton_iterations": 0,
+            "linear_iterations": 0,
+            "pressure_interface_min": np.inf,
+            "pressure_min": np.inf,
+            "li_balance_error": 0.0,
+            "host_balance_error": 0.0,
+            "wall_time": 0.0,
+        }
+
+    def add(self, step: Step) -> None:
+        """Count a step."""
+        for key, value in (
+            ("steps", 1),
+            ("rejected_steps", step.rejected),
+            ("newton_iterations", step.counts.newton),
+            ("linear_iterations", step.counts.linear),
+        ):
+            self.values[key] += value
+
+    def extremes(self, state: InterfaceState, li_error: float, host_error: float) -> None:
+        """Keep the smallest pressures and the worst balances."""
+        v = self.values
+        v["pressure_interface_min"] = min(v["pressure_interface_min"], state.pressure_interface_min)
+        v["pressure_min"] = min(v["pressure_min"], state.pressure_min)
+        v["li_balance_error"] = max(v["li_balance_error"], abs(li_error))
+        v["host_balance_error"] = max(v["host_balance_error"], abs(host_error))
+
+
+class Recorder:
+    """Writes the result folder of a run; every method is collective.
+
+    Args:
+        folder: result folder, exists and is writable.
+        case, electrode: the numbers.
+        fields, newton, motion, stepper: the run.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        case: Case,
+        electrode: Electrode,
+        fields: Fields,
+        newton: Newton,
+        motion: Motion,
+        stepper: Stepper,
+    ) -> None:
+        self.folder, self.case, self.electrode, self.fields = folder, case, electrode, fields
+        self.newton, self.stepper, self.comm = newton, stepper, fields.domain.mesh.comm
+        self.measures = Measures(fields, newton)
+        self.frames = Frames(folder, fields, newton, motion, electrode.omega_li)
+        self.checkpoint = Checkpoint(folder, fields, newton, stepper, case.sha256())
+        self.tally = Tally(*newton.totals())
+        self.began = self.saved = clock.monotonic()
+        self.earlier = 0.0
+        self.warned: set[str] = set()
+        self.state: InterfaceState | None = None
+        self.void_column = "void_volume [m^3]" if fields.frame.kinematics in ("axisymmetric", "full") else "void_area [m^2]"
+
+    # --- numbers ----------------------------------------------------------------------------------------------------
+
+    def time(self) -> float:
+        """Time of the newest level [s]."""
+        return self.stepper.levels[0].time * TIME
+
+    def capacity(self) -> float:
+        """Areal charge passed [C/m2]."""
+        return self.time() * self.case.load.current_density
+
+    def wall_time(self) -> float:
+        """Seconds that the run took so far, earlier parts included."""
+        return self.earlier + clock.monotonic() - self.began
+
+    def _balances(self) -> tuple[float, float]:
+        """Relative errors of total Li and host; pure metal's host is held against the volume."""
+        li, host = self.newton.totals()
+        li0, host0 = self.tally.values["li_start"], self.tally.values["host_start"]
+        removed = self.newton.applied_flux * self.newton.full_area * self.stepper.levels[0].time
+        reference = host0 if abs(host0) > 1e-9 * li0 else li0
+        return (li - li0 + removed) / li0, (host - host0) / reference
+
+    def _row(self, state: InterfaceState, step: Step | None, errors: tuple[float, float]) -> dict[str, float]:
+        row = {
+            "time [s]": self.time(),
+            "capacity [mAh/cm^2]": self.capacity() / MAH_CM2,
+            "current_density [A/m^2]": self.case.load.current_density,
+        }
+        row |= {name: value(state) for name, value in INTERFACE_COLUMNS.items()}
+        if "void" in self.measures.integrals:
+            row |= {"void_count [-]": self.measures.void_count, self.void_column: state.void_size}
+        row |= {"li_balance_error [-]": errors[0], "host_balance_error [-]": errors[1]}
+        return row | {
+            "dt [s]": step.dt * TIME if step else 0.0,
+            "newton_iterations [-]": step.counts.newton if step else self.newton.counts.newton,
+            "linear_iterations [-]": step.counts.linear if step else self.newton.counts.linear,
+            "wall_time [s]": self.wall_time(),
+        }
+
+    # --- what is written --------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Row 0, frame 0 and a first checkpoint: the consistent state at t = 0."""
+        if self.comm.rank == 0:
+            (self.folder / "case.toml").write_text(self.case.to_toml(), encoding="utf-8")
+        self._record(None)
+        self.snapshot()
+
+    def record(self, step: Step) -> StepReport:
+        """A row of the history for an accepted step."""
+        self.tally.add(step)
+        state = self._record(step)
+        if step.asked and not step.stop:
+            self.snapshot()
+        elif self.comm.bcast(clock.monotonic() - self.saved > CHECKPOINT_SECONDS):
+            self.save()
+        return StepReport(
+            self.time(),
+            self.capacity(),
+            step.dt * TIME,
+            state.li_fraction_interface_min,
+            state.pressure_interface_min,
+            step.counts.newton,
+            self.progress(state),
+        )
+
+    def _record(self, step: Step | None) -> InterfaceState:
+        state, errors = self.measures.state(), self._balances()
+        self.tally.extremes(state, *errors)
+        self._warn(state)
+        row = self._row(state, step, errors)
+        if self.comm.rank == 0:
+            with (self.folder / HISTORY).open("w" if step is None else "a", newline="", encoding="utf-8") as file:
+                writer = csv.writer(file)
+                if step is None:
+                    writer.writerow(row)
+                writer.writerow([repr(float(v)) if isinstance(v, float) else v for v in row.values()])
+        self.state = state
+        return state
+
+    def _warn(self, state: InterfaceState) -> None:
+        """Say once where the state leaves the range in which a law was measured."""
+        _, high = self.measures.equivalent_stress_range()
+        limit = self.electrode.creep_stress_range[1]
+        if high > limit and "stress" not in self.warned:
+            self.warned.add("stress")
+            log.warning(
+                "warning: equivalent stress %.3g MPa at t = %.4g s is beyond the creep law's measured range "
+                "(up to %.3g MPa)", high / 1e6, self.time(), limit / 1e6,
+            )
+        lowest = self.electrode.li_fraction_range[0]
+        if state.li_fraction_interface_min < lowest * (1 - 1e-9) and "li_fraction" not in self.warned:
+            self.warned.add("li_fraction")
+            log.warning(
+                "warning: Li fraction %.3g at t = %.4g s is below the range of the laws (from %.3g)",
+                state.li_fraction_interface_min, self.time(), lowest,
+            )
+
+    def snapshot(self) -> None:
+        """A field snapshot and a checkpoint."""
+        if not self.frames.written or self.frames.written[-1][0] < self.time():
+            self.frames.write(self.time())
+        self.save()
+
+    def save(self) -> None:
+        """A checkpoint."""
+        self.tally.values["wall_time"] = self.wall_time()
+        self.checkpoint.save(dict(self.tally.values))
+        self.saved = clock.monotonic()
+
+    def resume(self) -> None:
+        """Restore the last checkpoint; rows and frames after it are dropped and written again."""
+        self.tally.values |= self.checkpoint.load()
+        self.tally.values.pop("rung", None)
+        self.earlier = self.tally.values["wall_time"]
+        self.frames.resume(self.time())
+        if self.comm.rank == 0:
+            truncate_history(self.folder / HISTORY, self.time())
+        self.state = self.measures.state()
+
+    def progress(self, state: InterfaceState) -> float:
+        """Share of the run that is done, by the stop condition that is nearest [0..1]."""
+        stop, x0 = self.case.stop, self.electrode.li_fraction
+        start = self.case.geometry.electrode_thickness
+        shares = [(start - state.electrode_thickness) / (start - stop.thickness)]
+        if stop.capacity:
+            shares.append(abs(self.capacity()) / stop.capacity)
+        if stop.time:
+            shares.append(self.time() / stop.time)
+        if stop.li_fraction is not None and x0 > stop.li_fraction:
+            shares.append(((x0 - state.li_fraction_interface_min) / (x0 - stop.li_fraction)) ** 2)
+        return float(min(max(max(shares), 0.0), 1.0))
+
+    def finish(self, reason: str, error: str | None = None) -> dict[str, Any]:
+        """Last snapshot and the summary; also after a failure, from the last good state."""
+        self.snapshot()
+        memory = self.comm.allreduce(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, op=MPI.SUM)
+        v = self.tally.values
+        dofs = sum(u.function_space.dofmap.index_map.size_global * u.function_space.dofmap.index_map_bs for u in self.fields.u)
+        summary: dict[str, Any] = {
+            "stop_reason": reason,
+            "capacity_mAh_cm2": self.capacity() / MAH_CM2,
+            "time_s": self.time(),
+            "pressure_interface_min_Pa": v["pressure_interface_min"],
+            "pressure_min_Pa": v["pressure_min"],
+            "li_balance_error": v["li_balance_error"],
+            "host_balance_error": v["host_balance_error"],
+            **{k: int(v[k]) for k in ("steps", "rejected_steps", "newton_iterations", "linear_iterations")},
+            "dofs": int(dofs),
+            "ranks": self.comm.size,
+            "wall_time_s": self.wall_time(),
+            "peak_memory_MB": memory,
+            "versions": versions(),
+            "case_sha256": self.case.sha256(),
+            "laws": laws_of(self.case),
+        }
+        if self.state is not None:
+            summary["li_fraction_interface_min"] = self.state.li_fraction_interface_min
+            summary["contact_fraction"] = self.state.contact_fraction
+            summary["electrode_thickness_m"] = self.state.electrode_thickness
+        if error is not None:
+            summary["error"] = error
+        if self.comm.rank == 0:
+            new = self.folder / (SUMMARY + ".new")
+            new.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+            os.replace(new, self.folder / SUMMARY)
+        return summary
+
+
+def laws_of(case: Case) -> dict[str, Any]:
+    """Names of the laws that a case uses, for the summary."""
+    e = case.electrode
+    names = ("diffusivity", "activity", "creep", "creep_scaling", "stress_coupling", "molar_volumes")
+    return {"material": e.properties(case.load.temperature).name} | {n: getattr(e, n) for n in names}
+
+
+def versions() -> dict[str, str]:
+    """Versions of what computes."""
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue  # another distribution of the same library
+    return found
+
+
+def truncate_history(path: Path, until: float) -> None:
+    """Drop the rows after a time [s], and a half-written last one."""
+    if not path.exists():
+        return
+    lines = path.read_text(encoding="utf-8").splitlines()
+    width = lines[0].count(",")
+    kept = [lines[0]]
+    for line in lines[1:]:
+        if line.count(",") == width and float(line.split(",")[0]) <= until * (1 + 1e-12):
+            kept.append(line)
+    path.write_text("\n".join(kept) + "\n", encoding="utf-8")
+
+
+Progress = Callable[[StepReport], None]

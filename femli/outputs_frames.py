@@ -1,0 +1,141 @@
+"""Field snapshots as VTU pieces, and the index `fields.pvd` that survives a crash.
+
+Every frame has files of its own; the index is written anew and put in place at once after each frame, so that what it
+names is always complete. Coordinates are in micrometres, values in SI with their unit in the name.
+"""
+
+import os
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any
+
+from mpi4py import MPI  # noqa: F401  (before dolfinx)
+
+import numpy as np
+import ufl
+from dolfinx import fem
+from dolfinx.io import VTKFile
+from numpy.typing import NDArray
+
+from femli import laws, units
+from femli.fields import Fields, add_ghosts
+from femli.motion import Motion
+from femli.solver import Newton
+
+Array = NDArray[np.float64]
+
+INDEX = "fields.pvd"
+FOLDER = "fields"
+SPEED = units.LENGTH / units.TIME  # m/s in one um/h
+
+
+class Frames:
+    """Writes field snapshots of one run.
+
+    Args:
+        folder: result folder (exists).
+        fields, newton, motion: the run.
+        omega_li: partial molar volume of Li [m3/mol].
+    """
+
+    def __init__(self, folder: Path, fields: Fields, newton: Newton, motion: Motion, omega_li: float) -> None:
+        self.folder, self.fields, self.newton, self.motion = folder, fields, newton, motion
+        self.omega = omega_li
+        self.comm = fields.domain.mesh.comm
+        self.written: list[tuple[float, str]] = []
+        mesh, f, u = fields.domain.mesh, fields.frame, fields.u
+        Q = u.p.function_space
+        q = ufl.TestFunction(Q)
+        self.at_points = fem.Function(fields.state.inverse_rate.function_space)
+        self.average = fem.form(self.at_points * q * f.dx_creep)
+        self.mass = fem.form(fem.Constant(mesh, 1.0) * q * f.dx_creep)
+        flux = laws.li_flux(u.x, u.p, fields.k)
+        self.fluxes = [fem.form(flux[c] * q * f.dx_creep) for c in range(mesh.geometry.dim)]
+        scalars = ("li_fraction [-]", "pressure [Pa]", "equivalent_stress [Pa]", "strain_rate [1/s]")
+        scalars += ("creep_dissipation [W/m^3]", "chemical_potential [J/mol]")
+        self.point = {name: fem.Function(Q, name=name) for name in scalars}
+        V3 = fem.functionspace(mesh, ("Lagrange", 1, (3,)))
+        self.vectors = {name: fem.Function(V3, name=name) for name in ("velocity [m/s]", "li_flux [mol/(m^2 s)]")}
+        D = fem.functionspace(mesh, ("DG", 0))
+        self.cells = {name: fem.Function(D, name=name) for name in ("region [-]", "rank [-]")}
+        self.cells["region [-]"].x.array[fields.domain.cell_tags.indices] = fields.domain.cell_tags.values
+        self.cells["rank [-]"].x.array[:] = self.comm.rank
+
+    def _assembled(self, form: Any) -> Array:
+        g = fem.Function(self.fields.u.p.function_space)
+        fem.assemble_vector(g.x.array, form)
+        add_ghosts(g)
+        return g.x.array
+
+    def nodal(self, values: Array) -> Array:
+        """Values at the stress points averaged to P1 dofs (lumped projection: keeps bounds)."""
+        self.at_points.x.array[self.newton.point_dofs] = values
+        return self._assembled(self.average) / self._assembled(self.mass)
+
+    def update(self) -> None:
+        """Compute all output fields of the current state, in SI."""
+        u, k, law = self.fields.u, self.fields.k, self.newton.law
+        T = self.newton.stress()
+        rate = T * law.fluidity(law.equivalent(T))[:, None]
+        x, p = u.x.x.array, u.p.x.array
+        point = self.point
+        point["li_fraction [-]"].x.array[:] = x
+        point["pressure [Pa]"].x.array[:] = p * units.STRESS
+        point["equivalent_stress [Pa]"].x.array[:] = self.nodal(law.equivalent(T)) * units.STRESS
+        equivalent_rate = np.sqrt(law.inner(rate, rate) * 2 / 3)
+        point["strain_rate [1/s]"].x.array[:] = self.nodal(equivalent_rate) / units.TIME
+        dissipation = self.nodal(law.inner(T, rate)) * units.STRESS / units.TIME
+        point["creep_dissipation [W/m^3]"].x.array[:] = dissipation
+        y = 1 - x
+        gamma = y**2 * (float(k.activity_0.value) + float(k.activity_1.value) * y)
+        mu = float(k.thermal_pressure.value) * (np.log(np.maximum(x, 1e-12)) + gamma)
+        mu += p - float(k.stack_pressure.value)
+        point["chemical_potential [J/mol]"].x.array[:] = mu * units.STRESS * self.omega
+        velocity = self.vectors["velocity [m/s]"].x.array.reshape(-1, 3)
+        flux = self.vectors["li_flux [mol/(m^2 s)]"].x.array.reshape(-1, 3)
+        dim = self.fields.domain.mesh.geometry.dim
+        velocity[:, :dim] = u.v.x.array.reshape(-1, dim)[self.motion.p2_of_p1] * SPEED
+        mass = self._assembled(self.mass)
+        for c, form in enumerate(self.fluxes):
+            flux[:, c] = self._assembled(form) / mass * SPEED / self.omega
+
+    def write(self, time: float) -> None:
+        """Write a frame of the current state at a time [s], then the index; collective."""
+        self.update()
+        name = f"frame_{len(self.written):06d}"
+        target = self.folder / FOLDER
+        if self.comm.rank == 0:
+            target.mkdir(exist_ok=True)
+        self.comm.barrier()
+        functions = [*self.point.values(), *self.vectors.values(), *self.cells.values()]
+        with VTKFile(self.comm, str(target / f"{name}.pvd"), "w") as file:
+            file.write_function(functions, time)
+        self.comm.barrier()
+        if self.comm.rank == 0:
+            (target / f"{name}.pvd").unlink()
+        self.written.append((time, f"{FOLDER}/{name}000000.pvtu"))  # the name that DOLFINx gives
+        self.index()
+
+    def index(self) -> None:
+        """Write the index of all frames, atomically."""
+        if self.comm.rank:
+            return
+        root = ET.Element("VTKFile", type="Collection", version="1.0")
+        collection = ET.SubElement(root, "Collection")
+        for time, file in self.written:
+            ET.SubElement(collection, "DataSet", timestep=repr(time), part="0", file=file)
+        ET.indent(root)
+        new = self.folder / (INDEX + ".new")
+        new.write_bytes(ET.tostring(root, xml_declaration=True))
+        os.replace(new, self.folder / INDEX)
+
+    def resume(self, until: float) -> None:
+        """Keep the frames of an earlier run up to a time [s]; later ones are written again."""
+        kept: list[tuple[float, str]] = []
+        if self.comm.rank == 0 and (self.folder / INDEX).exists():
+            for entry in ET.parse(self.folder / INDEX).iter("DataSet"):
+                time = float(entry.attrib["timestep"])
+                if time <= until * (1 + 1e-12):
+                    kept.append((time, entry.attrib["file"]))
+        self.written = self.comm.bcast(kept)
+        self.index()

@@ -1,0 +1,158 @@
+"""What a state is measured by: numbers for the history, in SI."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from mpi4py import MPI  # before dolfinx
+
+import numpy as np
+import ufl
+from dolfinx import fem
+
+from femli.fields import Fields, total
+from femli.solver import Newton
+from femli.units import LENGTH, STRESS
+
+
+class InterfaceState(NamedTuple):
+    """Numbers of one state that the history shows; SI.
+
+    Attributes:
+        li_fraction_interface_min, li_fraction_interface_mean: on the contact [-].
+        pressure_interface_min, pressure_interface_mean: on the contact [Pa].
+        pressure_min: anywhere [Pa]; pressure_min_depth: its distance from the interface [m].
+        electrode_thickness: mean height of the collector [m].
+        contact_fraction: contact over the whole interface [-].
+        void_size: void area (2D, m2) or volume (axisymmetric and 3D, m3), of all voids.
+    """
+
+    li_fraction_interface_min: float
+    li_fraction_interface_mean: float
+    pressure_interface_min: float
+    pressure_interface_mean: float
+    pressure_min: float
+    pressure_min_depth: float
+    electrode_thickness: float
+    contact_fraction: float
+    void_size: float
+
+
+class Measures:
+    """Measures states of one mesh; forms are built once.
+
+    Args:
+        fields: what the run owns.
+        newton: its solver, for contents and stress.
+    """
+
+    def __init__(self, fields: Fields, newton: Newton) -> None:
+        self.fields, self.newton, self.comm = fields, newton, fields.domain.mesh.comm
+        f, u = fields.frame, fields.u
+        self.dim = fields.domain.mesh.geometry.dim
+        contact, collector = f.ds(f.parts["contact"]), f.ds(f.parts["collector"])
+        height = ufl.SpatialCoordinate(fields.domain.mesh)[self.dim - 1]
+        self.integrals = {
+            "x": fem.form(f.weight * u.x * contact),
+            "p": fem.form(f.weight * u.p * contact),
+            "under_collector": fem.form(f.weight * height * f.n[self.dim - 1] * collector),
+        }
+        if f.parts["void"] != ():
+            # Divergence theorem on the voids, which are closed by the plane z = 0.
+            self.integrals["void"] = fem.form(-f.weight * height * f.n[self.dim - 1] * f.ds(f.parts["void"]))
+        facets = fields.domain.facet_tags.find(f.parts["contact"])
+        self.contact_dofs = fem.locate_dofs_topological(u.x.function_space, self.dim - 1, facets)
+        self.node_of_dof = fields.node_of_dof
+        self.void_count = count_voids(fields)
+
+    def _extreme(self, value: float, op: MPI.Op) -> float:
+        return float(self.comm.allreduce(value, op=op))
+
+    def _integral(self, name: str) -> float:
+        return total(self.comm, fem.assemble_scalar(self.integrals[name]))
+
+    def li_fraction_min(self) -> float:
+        """Smallest Li fraction on the contact [-]."""
+        values = self.fields.u.x.x.array[self.contact_dofs]
+        return self._extreme(float(np.min(values, initial=np.inf)), MPI.MIN)
+
+    def thickness(self) -> float:
+        """Mean thickness [um]."""
+        return self._integral("under_collector") / self.newton.full_area
+
+    def contact_fraction(self) -> float:
+        """Contact that is left over the whole interface [-]."""
+        return self.newton.area_of_contact() / self.newton.full_area
+
+    def equivalent_stress_range(self) -> tuple[float, float]:
+        """Smallest and largest equivalent stress [Pa]."""
+        sigma = self.newton.law.equivalent(self.newton.stress())
+        low = self._extreme(float(np.min(sigma, initial=np.inf)), MPI.MIN)
+        return low * STRESS, self._extreme(float(np.max(sigma, initial=0.0)), MPI.MAX) * STRESS
+
+    def _pressure_min(self) -> tuple[float, float]:
+        """Smallest pressure [MPa] and its depth [um]."""
+        p = self.fields.u.p.x.array
+        where = int(np.argmin(p))
+        depth = self.fields.domain.mesh.geometry.x[self.node_of_dof[where], self.dim - 1]
+        return min(self.comm.allgather((float(p[where]), float(depth))))
+
+    def state(self) -> InterfaceState:
+        """Measure the current state; collective."""
+        area = self.newton.area_of_contact()
+        p = self.fields.u.p.x.array[self.contact_dofs]
+        p_min, depth = self._pressure_min()
+        void = self._integral("void") if "void" in self.integrals else 0.0
+        power = 3 if self.fields.frame.kinematics in ("axisymmetric", "full") else 2
+        return InterfaceState(
+            li_fraction_interface_min=self.li_fraction_min(),
+            li_fraction_interface_mean=self._integral("x") / area,
+            pressure_interface_min=self._extreme(float(np.min(p, initial=np.inf)), MPI.MIN) * STRESS,
+            pressure_interface_mean=self._integral("p") / area * STRESS,
+            pressure_min=p_min * STRESS,
+            pressure_min_depth=max(depth, 0.0) * LENGTH,
+            electrode_thickness=self.thickness() * LENGTH,
+            contact_fraction=area / self.newton.full_area,
+            void_size=void * LENGTH**power,
+        )
+
+
+def count_voids(fields: Fields) -> int:
+    """Number of connected void walls; collective."""
+    domain = fields.domain
+    if "void" not in domain.facet_names:
+        return 0
+    if domain.voids:
+        return len(domain.voids)
+    from dolfinx.mesh import entities_to_geometry
+
+    mesh = domain.mesh
+    facets = domain.facet_tags.find(domain.facet_names["void"])
+    nodes = entities_to_geometry(mesh, mesh.topology.dim - 1, facets)
+    mine = mesh.geometry.input_global_indices[nodes] if len(facets) else np.zeros((0, nodes.shape[1]), np.int64)
+    return _components(np.concatenate(mesh.comm.allgather(mine)))
+
+
+def _components(facets: np.ndarray) -> int:
+    """Number of connected groups of facets given by their node numbers, (facets, nodes)."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    _, local = np.unique(facets, return_inverse=True)
+    local = local.reshape(facets.shape)
+    n = int(local.max()) + 1
+    rows, columns = np.repeat(local[:, 0], local.shape[1]), local.ravel()
+    groups, _labels = connected_components(coo_array((np.ones(len(rows)), (rows, columns)), shape=(n, n)))
+    return int(groups)
+
+
+# Columns of history.csv in their order: header -> function of the state (contract; a column without meaning is absent).
+INTERFACE_COLUMNS: dict[str, Callable[[InterfaceState], float]] = {
+    "li_fraction_interface_min [-]": lambda s: s.li_fraction_interface_min,
+    "li_fraction_interface_mean [-]": lambda s: s.li_fraction_interface_mean,
+    "pressure_interface_min [Pa]": lambda s: s.pressure_interface_min,
+    "pressure_interface_mean [Pa]": lambda s: s.pressure_interface_mean,
+    "pressure_min [Pa]": lambda s: s.pressure_min,
+    "pressure_min_depth [m]": lambda s: s.pressure_min_depth,
+    "electrode_thickness [m]": lambda s: s.electrode_thickness,
+    "contact_fraction [-]": lambda s: s.contact_fraction,
+}

@@ -1,0 +1,218 @@
+"""Curves: the history against capacity with a measured overlay; depth profiles of laterally uniform cases."""
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+
+from femli.errors import CaseError
+from femli.render_read import Array, Frame, Run, table
+from femli.render_style import COMPOSITION, PAGE, PRESSURE, SPEED, STRESS, Margins, save, sheet, when
+
+CAPACITY, TIME = "capacity [mAh/cm^2]", "time [s]"
+BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"  # apart for colour-blind readers too
+
+
+class Panel(NamedTuple):
+    """Curves that share an axis: its label, factor from the file's unit, column -> short name, log axis."""
+
+    label: str
+    factor: float
+    columns: dict[str, str]
+    log: bool = False
+
+
+PANELS = (
+    Panel(
+        "Li fraction $x$ at contact",
+        1.0,
+        {"li_fraction_interface_mean [-]": "mean", "li_fraction_interface_min [-]": "smallest"},
+    ),
+    Panel(
+        "pressure (MPa)",
+        1e-6,
+        {
+            "pressure_interface_mean [Pa]": "contact, mean",
+            "pressure_interface_min [Pa]": "contact, smallest",
+            "pressure_min [Pa]": "anywhere, smallest",
+        },
+    ),
+    Panel(r"depth of $p_\mathrm{min}$ (µm)", 1e6, {"pressure_min_depth [m]": ""}),
+    Panel("contact fraction", 1.0, {"contact_fraction [-]": ""}),
+    Panel("area of voids (µm²)", 1e12, {"void_area [m^2]": ""}),
+    Panel("volume of voids (µm³)", 1e18, {"void_volume [m^3]": ""}),
+    Panel("voltage (mV)", 1e3, {"cell_voltage [V]": "cell", "overpotential [V]": "overpotential"}),
+    Panel("electrode thickness (µm)", 1e6, {"electrode_thickness [m]": ""}),
+    Panel("time step (s)", 1.0, {"dt [s]": ""}, log=True),
+    Panel("balance error", 1.0, {"li_balance_error [-]": "Li", "host_balance_error [-]": "host"}, log=True),
+)
+
+
+def measured(path: Path, history: pd.DataFrame) -> pd.DataFrame:
+    """A user's curve: CSV with columns named as in history.csv, against capacity or time.
+
+    Raises:
+        CaseError: no such file, a column that history.csv does not know, or neither capacity nor time.
+    """
+    if not Path(path).is_file():
+        raise CaseError(f"{path}: no such file; allowed: a CSV file with columns named as in history.csv")
+    curve = table(Path(path))
+    known = [CAPACITY, TIME, *(name for panel in PANELS for name in panel.columns)]
+    faults = []
+    for name in curve.columns:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1, 0.4)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            faults.append(f"{path}: column {name!r}: unknown{hint}; allowed: {', '.join(known)}")
+    if CAPACITY not in curve and TIME not in curve:
+        faults.append(f"{path}: has neither {CAPACITY!r} nor {TIME!r}: one of them is needed as abscissa")
+    if not faults and not set(curve.columns) - {CAPACITY, TIME}:
+        faults.append(f"{path}: has nothing to draw; allowed: {', '.join(known[2:])}")
+    if faults:
+        raise CaseError(*faults)
+    if CAPACITY not in curve:
+        curve[CAPACITY] = np.interp(curve[TIME], history[TIME], history[CAPACITY])
+    return curve
+
+
+def history(run: Run, path: Path, overlay: Path | None = None) -> Path:
+    """Every column of the history that the case has, against capacity; a measured curve as circles.
+
+    Raises:
+        CaseError: the overlay is not usable.
+        OutputError: the file cannot be written.
+    """
+    rows = _with_capacity(run)
+    curve = measured(overlay, rows) if overlay is not None else None
+    drawn = [panel for panel in PANELS if any(name in rows for name in panel.columns)]
+    if curve is not None:
+        extra = [
+            panel for panel in PANELS if panel not in drawn and any(name in curve for name in panel.columns)
+        ]
+        drawn += extra
+    columns = 3
+    count = -(-len(drawn) // columns)
+    around = Margins(12.5, 3.0)
+    inner = PAGE / columns - around.left - around.right
+    fig, axes = sheet(inner, [0.75 * inner] * max(count, 1), columns, around)
+    for ax, panel, name in zip(axes.ravel(), drawn, "abcdefghijkl", strict=False):
+        _panel(ax, panel, rows, curve, Path(overlay).stem if overlay else "")
+        ax.set_title(rf"$\bf{{{name}}}$", loc="left")
+    for ax in axes.ravel()[len(drawn) :]:
+        ax.remove()
+    return save(fig, path)
+
+
+def _with_capacity(run: Run) -> pd.DataFrame:
+    rows = run.history if run.history is not None else pd.DataFrame({TIME: run.times})
+    return rows if CAPACITY in rows else rows.assign(**{CAPACITY: rows[TIME]})
+
+
+def _panel(ax: Axes, panel: Panel, rows: pd.DataFrame, curve: pd.DataFrame | None, source: str) -> None:
+    capacity = rows[CAPACITY].to_numpy()
+    for (name, short), colour in zip(panel.columns.items(), (BLUE, ORANGE, GREEN), strict=False):
+        if name in rows:
+            values = rows[name].to_numpy() * panel.factor
+            if panel.log:
+                values = np.where(
+                    np.abs(values) > 0.0, np.abs(values), np.nan
+                )  # row 0 has no step and no error
+            style = "--" if name.startswith("pressure_min") and len(panel.columns) > 1 else "-"
+            ax.plot(capacity, values, style, color=colour, label=short or None)
+        if curve is not None and name in curve:
+            label = source if name == next(n for n in panel.columns if n in curve) else None
+            points = curve[name] * panel.factor
+            ax.plot(curve[CAPACITY], points, "o", ms=3, mfc="none", mec=colour, mew=0.8, label=label)
+    if panel.log and any(name in rows and (rows[name].abs() > 0).any() for name in panel.columns):
+        ax.set_yscale("log")
+    else:
+        ax.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+    low, high = ax.get_ylim()
+    if panel.label.startswith("pressure") and low < 0.0 < high:
+        ax.axhspan(low, 0.0, color="#f0f0f0", lw=0, zorder=0)
+        ax.annotate("tension", (0.97, 0.03), xycoords="axes fraction", ha="right", fontsize=7, color="0.4")
+        ax.set_ylim(low, high)
+    largest = float(capacity.max())
+    if largest > 0.0:
+        ax.set_xlim(0.0, max(largest, float(curve[CAPACITY].max()) if curve is not None else 0.0))
+    ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+    ax.set(xlabel="capacity (mAh/cm²)", ylabel=panel.label)
+    if ax.get_legend_handles_labels()[1]:
+        ax.legend(handlelength=1.3, labelspacing=0.2, borderpad=0.2)
+
+
+def depth_profiles(frames: Sequence[Frame], stack_pressure: float | None, path: Path) -> Path:
+    """Composition, pressure, stress and velocity against depth at several times, laterally uniform.
+
+    The depth axis is logarithmic: the stress decays over a tenth of a um, the composition over tens.
+    Values at the contact itself are marked on the left edge.
+    """
+    quantities = [q for q in (COMPOSITION, PRESSURE, STRESS, SPEED) if q.array in frames[-1].fields]
+    around = Margins(12.5, 5.0)
+    inner = PAGE / 2 - around.left - around.right
+    fig, axes = sheet(inner, [0.62 * inner] * 2, 2, around, Margins(0.0, 0.0, 0.0, 7.0))
+    shades = matplotlib.colormaps["viridis"](np.linspace(0.0, 0.88, len(frames)))
+    edge = 0.7 * min(float(np.sort(frame.points[:, 0])[1]) for frame in frames)
+    for ax, quantity, name in zip(axes.ravel(), quantities, "abcd", strict=False):
+        for frame, shade in zip(frames, shades, strict=True):
+            order = np.argsort(frame.points[:, 0])
+            depth, values = frame.points[order, 0], quantity.values(frame.fields)[order]
+            ax.plot(depth[1:], values[1:], color=shade, lw=1.0, label=when(frame.time, frame.capacity))
+            ax.plot([edge], values[:1], ">", color=shade, ms=3.5, clip_on=False)
+        ax.set_xscale("log")
+        ax.set(xlim=(edge, None), xlabel="depth from the contact (µm)", ylabel=quantity.label)
+        if quantity is STRESS and _spans_a_decade([frame.fields[STRESS.array] for frame in frames]):
+            ax.set_yscale("log")
+            ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+            ax.yaxis.set_major_formatter("{x:g}")
+            ax.yaxis.set_minor_formatter(NullFormatter())
+        else:
+            ax.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+        ax.set_title(rf"$\bf{{{name}}}$", loc="left")
+    if stack_pressure is not None and PRESSURE in quantities:
+        _drop_axis(axes.ravel()[quantities.index(PRESSURE)], stack_pressure)
+    for ax in axes.ravel()[len(quantities) :]:
+        ax.remove()
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    fig.legend(
+        handles, labels, ncols=4, loc="upper center", handlelength=1.2, columnspacing=1.2, borderpad=0.1
+    )
+    return save(fig, path)
+
+
+def _drop_axis(ax: Axes, stack_pressure: float) -> None:
+    """A dotted line at the stack pressure: the distance to it is the drop S."""
+    level = stack_pressure * PRESSURE.factor
+    ax.axhline(level, color="0.5", lw=0.6, ls=":")
+    ax.annotate(
+        r"$p_\mathrm{stack}$", (0.02, level), xycoords=("axes fraction", "data"), va="bottom", color="0.4"
+    )
+    ax.margins(y=0.12)
+
+
+def _spans_a_decade(values: Sequence[Array]) -> bool:
+    joined = np.concatenate([np.ravel(part) for part in values])
+    return bool(joined.min() > 0.0 and joined.max() > 10.0 * joined.min())
+
+
+def profile_table(frame: Frame, nodes: Array) -> pd.DataFrame:
+    """The values at the given nodes of one frame, a row each.
+
+    Columns: time [s], capacity where known, then depth [um] in 1D, x [um] in 2D (the radius where
+    axisymmetric), x [um] and y [um] in 3D, then every scalar point array and the speed.
+    """
+    columns: dict[str, Array] = {TIME: np.full(len(nodes), frame.time)}
+    if frame.capacity is not None:
+        columns[CAPACITY] = np.full(len(nodes), frame.capacity)
+    names = {1: ["depth [um]"], 2: ["x [um]"], 3: ["x [um]", "y [um]"]}[frame.dimension]
+    columns |= {name: frame.points[nodes, axis] for axis, name in enumerate(names)}
+    columns |= {name: values[nodes] for name, values in frame.fields.items() if values.ndim == 1}
+    if SPEED.array in frame.fields:
+        columns["speed [m/s]"] = np.linalg.norm(frame.fields[SPEED.array][nodes], axis=1)
+    return pd.DataFrame(columns)

@@ -1,0 +1,371 @@
+"""The nonlinear solve of one time step: primal-dual Newton with a pointwise projection onto the creep law.
+
+Each iteration is one linear solve for (v, p, x) about the stress state T at quadrature points, then (a) T is set to the
+projection of the linear step onto the creep law, (b) the mesh is moved to where its boundaries now are. No line search,
+no continuation in the exponent. The start, and the fallback, is one solve with uniform viscosity and x held.
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from mpi4py import MPI
+
+import basix
+import numpy as np
+import ufl
+from dolfinx import fem
+from dolfinx.fem import petsc as fem_petsc
+from dolfinx.la import InsertMode
+from numpy.typing import NDArray
+from petsc4py import PETSc
+
+from femli import bcs, forms, laws
+from femli.case import Case
+from femli.creep import PowerLaw
+from femli.errors import SolveError
+from femli.fields import CREEP_DEGREE, Fields, flux_of_current, largest, total
+from femli.materials import Electrode
+from femli.motion import Motion
+from femli.units import STRESS, TIME
+
+Array = NDArray[np.float64]
+
+
+class NotConverged(SolveError):
+    """One attempt at a step failed; the stepper retries with a smaller step."""
+
+
+@dataclass
+class Counts:
+    """Iterations of one solve."""
+
+    newton: int = 0
+    linear: int = 0
+
+
+class StepData(NamedTuple):
+    """What a step starts from.
+
+    Attributes:
+        positions: nodes before the step [um], (nodes, dim).
+        x_old: composition before the step, local dofs.
+        last_displacement: nodes' displacement of the step before, P1 vector dofs [um].
+        last_increments: what the step before added to volume and host content, owned P1 dofs.
+        rate, a2: the rate of a content is rate (increment) - a2 (last increment) [1/h].
+    """
+
+    positions: Array
+    x_old: Array
+    last_displacement: Array
+    last_increments: tuple[Array, Array]
+    rate: float
+    a2: float
+
+
+class LinearSolver:
+    """One matrix, one right-hand side, MUMPS.
+
+    Args:
+        jacobian: 3 x 3 array of forms.
+        residual: three forms.
+        conditions: Dirichlet conditions of the increments.
+    """
+
+    def __init__(self, jacobian: Any, residual: Any, conditions: list[fem.DirichletBC], offsets: Array) -> None:
+        self.a, self.L, self.conditions = fem.form(jacobian), fem.form(residual), conditions
+        self.A = fem_petsc.create_matrix(self.a)
+        self.b = fem_petsc.create_vector([form.function_spaces[0] for form in self.L])
+        self.dx = self.A.createVecRight()
+        self.workspace = 30
+        self.ksp = self._create()
+        held = [self._local(bc, offsets) for bc in conditions]
+        self.held = np.unique(np.concatenate(held))
+
+    def _local(self, bc: fem.DirichletBC, offsets: Array) -> NDArray[np.int64]:
+        dofs, owned = bc.dof_indices()
+        for row, form in enumerate(self.L):
+            if bc._cpp_object.function_space.contains(form.function_spaces[0]) or form.function_spaces[0].contains(
+                bc._cpp_object.function_space
+            ):
+                return dofs[:owned].astype(np.int64) + int(offsets[row])
+        return np.zeros(0, dtype=np.int64)
+
+    def _create(self) -> PETSc.KSP:
+        ksp = PETSc.KSP().create(self.A.getComm())
+        ksp.setOperators(self.A)
+        ksp.setType("preonly")
+        pc = ksp.getPC()
+        pc.setType("lu")
+        pc.setFactorSolverType("mumps")
+        pc.setFactorSetUpSolverType()
+        factor = pc.getFactorMatrix()
+        factor.setMumpsIcntl(14, self.workspace)
+        return ksp
+
+    def assemble(self, history: list[tuple[slice, Array]]) -> None:
+        """Residual and matrix at the current state; `history` adds owned vectors to slices of the residual."""
+        self.A.zeroEntries()
+        fem_petsc.assemble_matrix(self.A, self.a, bcs=self.conditions)
+        self.A.assemble()
+        self.residual(history)
+
+    def residual(self, history: list[tuple[slice, Array]]) -> None:
+        """Residual alone, in `b`; constrained rows are zero."""
+        with self.b.localForm() as local:
+            local.set(0.0)
+        fem_petsc.assemble_vector(self.b, self.L)
+        self.b.ghostUpdate(addv=PETSc.InsertMode.ADD, mode=PETSc.ScatterMode.REVERSE)
+        values = self.b.array
+        for where, vector in history:
+            values[where] += vector
+        values[self.held] = 0.0
+
+    def solve(self) -> int:
+        """Solve A dx = b; the increment is in `dx`.
+
+        Raises:
+            NotConverged: the matrix is not finite or cannot be factorised.
+        """
+        comm = self.A.getComm()
+        if not np.isfinite(self.b.norm()) or not np.isfinite(self.A.norm()):
+            raise NotConverged("the linear system is not finite")
+        for attempt in range(3):
+            self.ksp.solve(self.b, self.dx)
+            reason = self.ksp.getConvergedReason()
+            if reason > 0 and np.isfinite(self.dx.norm()):
+                return 1
+            infog = self.ksp.getPC().getFactorMatrix().getMumpsInfog(1)
+            self.ksp.destroy()
+            # Codes of too small a workspace; PETSc keeps the failed state, so the solver is made anew.
+            self.workspace = self.workspace * 4 if infog in (-8, -9, -17, -20) else self.workspace
+            self.ksp = self._create()
+            if infog not in (-8, -9, -17, -20) or attempt == 2:
+                raise NotConverged(f"the direct solver failed (MUMPS INFOG(1) = {infog}, PETSc reason {reason})")
+        raise NotConverged(f"the direct solver failed on {comm.size} ranks")
+
+
+class Newton:
+    """Solves steps on one mesh.
+
+    Args:
+        fields: unknowns and constants.
+        motion: the mesh velocity of the same mesh.
+        case, electrode: the numbers.
+    """
+
+    def __init__(self, fields: Fields, motion: Motion, case: Case, electrode: Electrode) -> None:
+        self.fields, self.motion, self.comm = fields, motion, fields.domain.mesh.comm
+        self.law = PowerLaw(
+            *working_creep(electrode), case.solver.regularisation_stress / STRESS, fields.domain.kinematics
+        )
+        self.accuracy = float(np.sqrt(case.solver.tolerance))
+        self.max_iterations = case.solver.max_iterations
+        self.applied_flux = flux_of_current(case.load.current_density, electrode)
+        self._rows()
+        self._forms(case)
+        self._points()
+        self.full_area = total(self.comm, fem.assemble_scalar(self.interface_area))
+        self.counts = Counts()
+
+    def _rows(self) -> None:
+        spaces = [u.function_space for u in self.fields.u]
+        sizes = [V.dofmap.index_map.size_local * V.dofmap.index_map_bs for V in spaces]
+        self.offsets = np.concatenate([[0], np.cumsum(sizes)])
+        self.slices = [slice(a, b) for a, b in zip(self.offsets[:-1], self.offsets[1:], strict=True)]
+
+    def _forms(self, case: Case) -> None:
+        fl, k = self.fields, self.fields.k
+        spaces = [u.function_space for u in fl.u]
+        t = forms.Unknowns(*[ufl.TestFunction(V) for V in spaces])
+        du = forms.Unknowns(*[ufl.TrialFunction(V) for V in spaces])
+        no_slip = case.interface.contact == "no_slip"
+        held = bcs.velocity_conditions(fl.domain, spaces[0], no_slip)
+        F = forms.residuals(t, fl.u, fl.x_old, fl.state, k, fl.frame, case.load.plate)
+        J = forms.jacobian(F, t, fl.u, du, k, fl.frame)
+        self.step_system = LinearSolver(J, F, held, self.offsets)
+        Fz = forms.frozen_residuals(t, fl.u, fl.state, k, fl.frame, case.load.plate)
+        Jz = [[ufl.derivative(row, fl.u[j], du[j]) for j in range(3)] for row in Fz]
+        everywhere = np.arange(fl.u.x.x.index_map.size_local + fl.u.x.x.index_map.num_ghosts, dtype=np.int32)
+        frozen = fem.dirichletbc(np.float64(0.0), everywhere, spaces[2])
+        self.frozen_system = LinearSolver(Jz, Fz, [*held, frozen], self.offsets)
+        f, q = fl.frame, t.x
+        phi = laws.li_volume_fraction(fl.u.x, k)
+        self.li_content = fem.form(f.weight * phi * q * f.dx)
+        self.host_content = fem.form(f.weight * (1 - phi) * q * f.dx)
+        self.increments = [
+            fem.form(forms.volume_increment(q, f)),
+            fem.form(forms.host_increment(q, fl.u, fl.x_old, k, f)),
+        ]
+        one = fem.Constant(fl.domain.mesh, 1.0)
+        # The collector is plane at the start and as wide as the interface, voids included.
+        self.interface_area = fem.form(f.weight * one * f.ds(f.parts["collector"]))
+        self.contact_area = fem.form(f.weight * one * f.ds(f.parts["contact"]))
+
+    def _points(self) -> None:
+        """What is needed at quadrature points: where the state's dofs are, rates and weights there."""
+        fl = self.fields
+        mesh = fl.domain.mesh
+        points, _ = basix.make_quadrature(mesh.basix_cell(), CREEP_DEGREE)
+        d = laws.strain_rate(laws.velocity_gradient(fl.u.v, fl.frame.kinematics, fl.frame.r))
+        self.rate_expression = fem.Expression(laws.deviator_components(d, fl.frame.kinematics), points)
+        self.cells = np.arange(mesh.topology.index_map(mesh.topology.dim).size_local, dtype=np.int32)
+        scalar = fl.state.inverse_rate.function_space
+        self.point_dofs = scalar.dofmap.list[self.cells].ravel()
+        w = ufl.TestFunction(scalar)
+        self.weight_form = fem.form(fl.frame.weight * w * fl.frame.dx_creep)
+
+    # --- the state at quadrature points ---------------------------------------------------------------------------
+
+    def strain_rate(self) -> Array:
+        """Deviatoric strain rate at the state's points [1/h], (points, components)."""
+        size = self.fields.state.stress.function_space.dofmap.index_map_bs
+        return self.rate_expression.eval(self.fields.domain.mesh, self.cells).reshape(-1, size)
+
+    def weights(self) -> Array:
+        """Quadrature weights of the state's points, (points,)."""
+        values = fem.Function(self.fields.state.inverse_rate.function_space)
+        fem.assemble_vector(values.x.array, self.weight_form)
+        return values.x.array[self.point_dofs]
+
+    def stress(self) -> Array:
+        """Deviatoric stress at the state's points [MPa], (points, components)."""
+        s = self.fields.state.stress
+        return s.x.array.reshape(-1, s.function_space.dofmap.index_map_bs)[self.point_dofs]
+
+    def set_stress(self, t: Array) -> None:
+        """Linearise the creep law about stresses t [MPa], (points, components)."""
+        self._set_state(t, *self.law.tangent(t))
+
+    def _set_state(self, t: Array, inverse_rate: Array, rank_one: Array) -> None:
+        s = self.fields.state
+        s.stress.x.array.reshape(-1, t.shape[1])[self.point_dofs] = t
+        s.inverse_rate.x.array[self.point_dofs] = inverse_rate
+        s.rank_one.x.array[self.point_dofs] = rank_one
+
+    def _project(self) -> float:
+        """Project the last linear step; returns its distance to the creep law, relative to the dissipation."""
+        s = self.fields.state
+        t, d = self.stress(), self.strain_rate()
+        new, linear = self.law.project(
+            t, s.inverse_rate.x.array[self.point_dofs], s.rank_one.x.array[self.point_dofs], d
+        )
+        gap, dissipation = self.law.graph_distance(new, linear, d, self.weights())
+        self.set_stress(new)
+        gap, dissipation = total(self.comm, gap), total(self.comm, dissipation)
+        return float(np.sqrt(max(gap, 0.0) / max(dissipation, 1e-300)))
+
+    # --- contents ---------------------------------------------------------------------------------------------------
+
+    def _owned(self, form: Any) -> Array:
+        """Assembled linear form, owned dofs."""
+        b = fem.assemble_vector(form)
+        b.scatter_reverse(InsertMode.add)
+        return b.array[: self.fields.u.x.x.index_map.size_local].copy()
+
+    def step_increments(self) -> tuple[Array, Array]:
+        """What the step added to volume and host content, tested with P1, owned dofs [um^dim]."""
+        volume, host = (self._owned(form) for form in self.increments)
+        return volume, host
+
+    def totals(self) -> tuple[float, float]:
+        """Li and host content on the current mesh over all ranks [um^dim of Li volume, of host volume]."""
+        li, host = (total(self.comm, float(self._owned(f).sum())) for f in (self.li_content, self.host_content))
+        return li, host
+
+    def area_of_contact(self) -> float:
+        """Measure of the contact that is left (um^(dim-1))."""
+        return total(self.comm, fem.assemble_scalar(self.contact_area))
+
+    def _share_current(self) -> None:
+        """The given areal current flows over the contact that is left."""
+        area = self.area_of_contact()
+        if area <= 0:
+            raise NotConverged("no contact is left")
+        self.fields.k.contact_flux.value = self.applied_flux * self.full_area / area
+
+    # --- solves -----------------------------------------------------------------------------------------------------
+
+    def _increment(self, system: LinearSolver) -> tuple[float, float]:
+        """Solve, update (v, p, x); returns max |dx| and max |dv| over max |v|."""
+        self.counts.linear += system.solve()
+        self.counts.newton += 1
+        values = system.dx.array
+        sizes = []
+        for u, where in zip(self.fields.u, self.slices, strict=True):
+            part = values[where]
+            u.x.array[: part.size] -= part
+            u.x.scatter_forward()
+            sizes.append((np.max(np.abs(part), initial=0.0), np.max(np.abs(u.x.array[: part.size]), initial=0.0)))
+        dv, v, dx = largest(self.comm, sizes[0][0], sizes[0][1], sizes[2][0])
+        return dx, dv / max(v, 1e-300)
+
+    def consistent(self) -> None:
+        """Velocity, pressure and stress at the given composition: the state at t = 0, and the fallback.
+
+        Raises:
+            NotConverged: after 40 iterations.
+        """
+        k, law = self.fields.k, self.law
+        self._share_current()
+        s0 = max(np.sqrt(3) * float(k.stack_pressure.value) / law.n, 1.5)
+        viscosity = s0 / (3 * law.A * s0**law.n)
+        n = len(self.point_dofs)
+        zero = np.zeros((n, law.metric.shape[0]))
+        self._set_state(zero, np.full(n, 2 * viscosity), np.zeros(n))
+        self.frozen_system.assemble([])
+        self._increment(self.frozen_system)
+        self.set_stress(law.stress(self.strain_rate()))
+        for _ in range(40):
+            self.frozen_system.assemble([])
+            self._increment(self.frozen_system)
+            if self._project() < 0.1 * self.accuracy:
+                return
+        raise NotConverged("velocity and pressure at given composition did not converge in 40 iterations")
+
+    def solve(self, step: StepData) -> Counts:
+        """One implicit step on the moving mesh; `fields.u` holds the guess and then the solution.
+
+        Raises:
+            NotConverged: with the reason.
+        """
+        self.counts = Counts()
+        rows = [(where, -step.a2 * last) for where, last in zip(self.slices[1:], step.last_increments, strict=True)]
+        self.fields.k.rate.value = step.rate
+        self.fields.x_old.x.array[:] = step.x_old
+        self.place(step)
+        for _ in range(self.max_iterations):
+            self.step_system.assemble([*rows, (self.slices[1], -self.motion.mismatch)])
+            dx, dv = self._increment(self.step_system)
+            if not np.isfinite(dx) or dx > 5:
+                raise NotConverged(f"the composition runs away (largest change {dx:.2g} in one iteration)")
+            distance = self._project()
+            moved = self.place(step)
+            if distance < self.accuracy and dx < 1e-2 * self.accuracy and moved < self.accuracy:
+                return self.counts
+        raise NotConverged(
+            f"not converged in {self.max_iterations} iterations (creep law {distance:.1e}, Li fraction {dx:.1e}, "
+            f"velocity {dv:.1e}, mesh {moved:.1e})"
+        )
+
+    def place(self, step: StepData) -> float:
+        """Let the mesh follow the metal; returns by how much that changed the step of a node, relative."""
+        U = self.fields.displacement.x.array
+        old = U.copy()
+        self.motion.follow()
+        self.motion.advance(step.positions, step.last_displacement, step.rate, step.a2)
+        if not self.comm.allreduce(bool(np.all(self.motion.volumes() > 0)), op=MPI.LAND):
+            raise NotConverged("the mesh turned inside out")
+        height, where = self.motion.wall_height()
+        if height < 0:
+            raise NotConverged(f"a void wall goes through the electrolyte at {where:.4g} um")
+        self._share_current()
+        change, size = largest(self.comm, np.max(np.abs(U - old), initial=0.0), np.max(np.abs(U), initial=0.0))
+        return change / max(size, 1e-300)
+
+
+def working_creep(electrode: Electrode) -> tuple[float, float]:
+    """Creep prefactor [MPa^-n/h] and exponent of an electrode."""
+    n = electrode.creep_exponent
+    return electrode.creep_prefactor * STRESS**n * TIME, n
+
+
