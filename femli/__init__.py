@@ -1,8 +1,8 @@
 """femli: stripping of lithium and lithium-alloy anodes against a solid electrolyte, in FEniCSx.
 
-    import femli
-    case = femli.load("cases/demo.toml", {"load.stack_pressure": "2.5 MPa"})
-    summary = femli.run(case, "results/demo")
+import femli
+case = femli.load("cases/demo.toml", {"load.stack_pressure": "2.5 MPa"})
+summary = femli.run(case, "results/demo")
 """
 
 from typing import Any

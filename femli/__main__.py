@@ -40,13 +40,9 @@ def options(version: Annotated[bool, typer.Option("--version", help="Print the v
 @app.command()
 def run(
     case_file: CaseFile,
-    out: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Result folder [results/<case>].")
-    ] = None,
+    out: Annotated[Path | None, typer.Option("-o", "--output", help="Result folder [results/<case>].")] = None,
     overrides: Overrides = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the last checkpoint in the folder.")
-    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in the folder.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a run that is in the folder.")] = False,
 ) -> None:
     """Run a case; `mpiexec -n N femli run ...` runs it on N ranks with the same results."""
@@ -58,9 +54,7 @@ def run(
         from .terminal import provenance_lines, summary_line
 
         if resume and force:
-            raise CaseError(
-                "--resume and --force: one goes on with a run, the other replaces it; allowed: one"
-            )
+            raise CaseError("--resume and --force: one goes on with a run, the other replaces it; allowed: one")
         case = load(case_file, overrides or ())
         with Journal(folder, comm.rank, resume) as journal:
             log = logging.getLogger("femli")
@@ -92,13 +86,9 @@ def check(case_file: CaseFile, overrides: Overrides = None) -> None:
 @app.command()
 def mesh(
     case_file: CaseFile,
-    out: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE.msh", help="[<case>.msh]")
-    ] = None,
+    out: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE.msh", help="[<case>.msh]")] = None,
     overrides: Overrides = None,
-    picture: Annotated[
-        Path | None, typer.Option("--picture", metavar="FILE.png", help="Draw it too.")
-    ] = None,
+    picture: Annotated[Path | None, typer.Option("--picture", metavar="FILE.png", help="Draw it too.")] = None,
 ) -> None:
     """Write geometry and mesh only."""
     with reported():
@@ -120,9 +110,7 @@ def mesh(
 @app.command()
 def render(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A result folder.")],
-    overlay: Annotated[
-        Path | None, typer.Option("--overlay", metavar="CSV", help="Measured curve to draw.")
-    ] = None,
+    overlay: Annotated[Path | None, typer.Option("--overlay", metavar="CSV", help="Measured curve to draw.")] = None,
 ) -> None:
     """Make pictures and films from a result folder alone."""
     with reported():

@@ -68,9 +68,7 @@ class Stop(Section):
     li_fraction: float | None = Field(
         0.31, ge=0.0, lt=1.0, description="Smallest Li fraction on the contact; 0 switches it off."
     )
-    contact_fraction: float = Field(
-        1e-3, ge=0.0, lt=1.0, description="Share of the interface still in contact."
-    )
+    contact_fraction: float = Field(1e-3, ge=0.0, lt=1.0, description="Share of the interface still in contact.")
     thickness: Length = preset("1 um", "Mean thickness of the electrode.")
 
     @field_validator("li_fraction")
@@ -83,15 +81,11 @@ class Solver(Section):
     """Accuracy, and the bounds of the time step."""
 
     tolerance: float = Field(1e-8, gt=0.0, le=1e-2, description="Of the nonlinear solve, relative.")
-    time_tolerance: float = Field(
-        1e-4, gt=0.0, le=0.1, description="Local error of x and of S = p_stack - p."
-    )
+    time_tolerance: float = Field(1e-4, gt=0.0, le=0.1, description="Local error of x and of S = p_stack - p.")
     initial_step: OptionalDuration = Field(None, description="First time step; automatic where left out.")
     smallest_step: Duration = preset("1e-9 s", "Below this the run fails.")
     largest_step: OptionalDuration = Field(None, description="No step is longer; no bound where left out.")
-    regularisation_stress: Pressure = preset(
-        "0.01 MPa", "Equivalent stress below which creep becomes linear."
-    )
+    regularisation_stress: Pressure = preset("0.01 MPa", "Equivalent stress below which creep becomes linear.")
     max_iterations: int = Field(14, ge=3, le=200, description="Newton iterations before a step is rejected.")
 
 
@@ -207,13 +201,9 @@ def contradictions(case: Case) -> list[str]:
     if current < 0.0 and stop.time is None and stop.capacity is None:
         found.append("load.current_density: plating has no end; allowed: stop.capacity or stop.time")
     if stop.li_fraction is not None and stop.li_fraction >= x0:
-        found.append(
-            f"stop.li_fraction: {stop.li_fraction:g}: the metal starts at {x0:g}; allowed: less than that"
-        )
+        found.append(f"stop.li_fraction: {stop.li_fraction:g}: the metal starts at {x0:g}; allowed: less than that")
     if stop.thickness >= case.geometry.electrode_thickness:
-        found.append(
-            "stop.thickness: the electrode is no thicker from the start; allowed: less than its thickness"
-        )
+        found.append("stop.thickness: the electrode is no thicker from the start; allowed: less than its thickness")
     return found
 
 

@@ -51,12 +51,8 @@ class Material(Section):
     diffusivity_slope: float | None = Field(
         None, description="d ln D / dy, y the host mole fraction; that of the base, 0 for a full alloy."
     )
-    activity: Pair = Field(
-        None, description="[a, b] of ln gamma = y^2 (a + b y), used by activity = 'subregular'."
-    )
-    creep_exponent: float | None = Field(
-        None, ge=1.0, le=20.0, description="n; needs creep_prefactor as well."
-    )
+    activity: Pair = Field(None, description="[a, b] of ln gamma = y^2 (a + b y), used by activity = 'subregular'.")
+    creep_exponent: float | None = Field(None, ge=1.0, le=20.0, description="n; needs creep_prefactor as well.")
     creep_prefactor: str | None = Field(
         None,
         description="alpha with its unit, Pa^-n/s, at the temperature of the case; taken without scaling.",
@@ -75,15 +71,11 @@ class Material(Section):
         if self.base is not None and self.mg_fraction is not None:
             raise ValueError("has both base and mg_fraction; allowed: one of them")
         if self.creep_exponent is not None and self.creep_prefactor is None:
-            raise ValueError(
-                "has creep_exponent without creep_prefactor; a prefactor belongs to its own exponent"
-            )
+            raise ValueError("has creep_exponent without creep_prefactor; a prefactor belongs to its own exponent")
         if self.base is None and self.mg_fraction is None:
             missing = [key for key in ("name", *_FULL) if getattr(self, key) is None]
             if missing:
-                raise ValueError(
-                    "starts from nothing (no base, no mg_fraction) and lacks " + ", ".join(missing)
-                )
+                raise ValueError("starts from nothing (no base, no mg_fraction) and lacks " + ", ".join(missing))
         elif self.li_fraction is not None:
             raise ValueError("has li_fraction next to base or mg_fraction, which set it; leave it out")
         return self
@@ -117,9 +109,7 @@ class ElectrodeSection(Section):
     diffusivity: Literal["local", "initial"] = Field(
         "local", description="D of the local composition, or kept at that of the initial one."
     )
-    activity: Literal["subregular", "ideal"] = Field(
-        "subregular", description="Activity law, for flux and voltage."
-    )
+    activity: Literal["subregular", "ideal"] = Field("subregular", description="Activity law, for flux and voltage.")
     creep: Literal["Aspinall2024", "Masias2019", "Roy2021", "LePage2019"] = Field(
         "Aspinall2024", description="Published creep law of pure Li."
     )
@@ -266,9 +256,7 @@ def _given(material: Material, creep: tuple[float, float] | None) -> tuple[Value
             given.append(Value(number, shown.get(key, "-"), _CASE, "", False, key.replace("_", " ")))
     if creep is not None:
         given.append(Value(creep[0], "-", _CASE, "", False, "creep exponent"))
-        given.append(
-            Value(creep[1], f"Pa^-{creep[0]:g}/s", _CASE, "taken without scaling", False, "creep prefactor")
-        )
+        given.append(Value(creep[1], f"Pa^-{creep[0]:g}/s", _CASE, "taken without scaling", False, "creep prefactor"))
     for name, number in zip("ab", material.activity or (), strict=False):
         given.append(Value(number, "-", _CASE, "", False, f"activity coefficient {name}"))
     return tuple(given)

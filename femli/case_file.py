@@ -91,9 +91,7 @@ def apply(data: dict[str, Any], flat: Mapping[str, Any]) -> None:
         if isinstance(inner, dict):
             inner[key] = value
         else:
-            faults.append(
-                f"{OVERRIDE}: {dotted}: does not lead through tables; override the whole of {sections[0]}"
-            )
+            faults.append(f"{OVERRIDE}: {dotted}: does not lead through tables; override the whole of {sections[0]}")
     if faults:
         raise CaseError(*faults)
 
@@ -123,13 +121,7 @@ def _dotted(path: Iterable[str | int]) -> str:
 
 def shown(value: Any) -> str:
     """A value as it stands in the file, shortened."""
-    text = (
-        f'"{value}"'
-        if isinstance(value, str)
-        else str(value).lower()
-        if isinstance(value, bool)
-        else str(value)
-    )
+    text = f'"{value}"' if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
     return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 3] + "..."
 
 
@@ -157,9 +149,7 @@ def faults(
 
 def _touched(key: str, flat: Mapping[str, Any]) -> bool:
     """Whether an override set this key, something in it, or the table or list it is in."""
-    return any(
-        key == name or name.startswith(f"{key}.") or key.startswith((f"{name}.", f"{name}[")) for name in flat
-    )
+    return any(key == name or name.startswith(f"{key}.") or key.startswith((f"{name}.", f"{name}[")) for name in flat)
 
 
 def _sentence(finding: Any) -> str:

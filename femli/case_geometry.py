@@ -56,18 +56,12 @@ class Voids(Section):
 
     seed: int = Field(0, ge=0, description="Same seed, same voids, on any number of ranks.")
     count: int | None = Field(None, ge=1, le=10_000, description="Number of voids to draw.")
-    density: OptionalDensity = Field(
-        None, description="Number per length of the interface in 2D, per area in 3D."
-    )
+    density: OptionalDensity = Field(None, description="Number per length of the interface in 2D, per area in 3D.")
     radius: Annotated[Radius | None, BeforeValidator(_radius)] = preset(
         "1.1 um", "Half width of drawn voids: { mean, std } of a lognormal, or one size."
     )
-    aspect: float | None = Field(
-        None, gt=0.0, le=10.0, description="Height over half width (0.5 unless given)."
-    )
-    contact_angle: OptionalAngle = Field(
-        None, description="Through the metal: circular caps instead of ellipses."
-    )
+    aspect: float | None = Field(None, gt=0.0, le=10.0, description="Height over half width (0.5 unless given).")
+    contact_angle: OptionalAngle = Field(None, description="Through the metal: circular caps instead of ellipses.")
     minimum_spacing: float = Field(
         1.2,
         ge=1.0,
@@ -106,9 +100,7 @@ class Mesh(Section):
         description="Cell at the contact; automatic where left out: a tenth of the pressure layer, floored.",
     )
     growth: float = Field(1.15, gt=1.0, le=2.0, description="Size of a cell over that of the one below it.")
-    size: OptionalLength = Field(
-        None, description="Largest cell; automatic where left out, from the thickness."
-    )
+    size: OptionalLength = Field(None, description="Largest cell; automatic where left out, from the thickness.")
     edge_size: OptionalLength = Field(
         None, description="Cell at a void edge; automatic where left out, from the half width."
     )
@@ -124,9 +116,7 @@ class Geometry(Section):
     dimension: Literal[1, 2, 3] = Field(2, description="1 (laterally uniform), 2 or 3; axisymmetric is 2.")
     width: Length = preset("100 um", "Lateral size (outer radius, if axisymmetric); unused in 1D.")
     depth: OptionalLength = Field(None, description="Second lateral size in 3D; the width where left out.")
-    electrode_thickness: Length = Field(
-        description="Thickness of the metal (of a file: nominal, for estimates)."
-    )
+    electrode_thickness: Length = Field(description="Thickness of the metal (of a file: nominal, for estimates).")
     file: str | None = Field(None, description="Path of the .msh, relative to the case file (kind = 'file').")
     length_unit: UnitLength = preset("1 m", "What one unit of the .msh is.")
     mesh: Mesh = preset({}, "Cell sizes.")

@@ -15,9 +15,7 @@ from .units import Kind
 class Section(BaseModel):
     """A section of the case file: frozen, strict, no unknown keys, defaults as users write them."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, validate_default=True, allow_inf_nan=False
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True, allow_inf_nan=False)
 
 
 def preset(text: str | dict[str, Any], description: str) -> Any:
@@ -65,9 +63,7 @@ class Quantity:
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.with_info_before_validator_function(self.read, handler(source))
 
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         return {"type": "string", "examples": [self.kind.example]}
 
 
@@ -116,9 +112,7 @@ class Every:
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(self.read)
 
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         return {"type": "string", "examples": ["0.02 mAh/cm^2", "600 s"]}
 
 
@@ -171,8 +165,5 @@ def written(value: Any, marks: tuple[Any, ...], dimension: int) -> Any:
 def table(section: Section, dimension: int) -> dict[str, Any]:
     """A section as a TOML table, every default filled in."""
     fields = type(section).model_fields
-    items = {
-        name: written(getattr(section, name), tuple(field.metadata), dimension)
-        for name, field in fields.items()
-    }
+    items = {name: written(getattr(section, name), tuple(field.metadata), dimension) for name, field in fields.items()}
     return {name: item for name, item in items.items() if item is not None and item != {}}

@@ -103,9 +103,7 @@ def _agree(ends: Any, failure: FemliError | None) -> None:
     raise SystemExit(int(codes[failed[0]]))
 
 
-def _defect(
-    ends: Any, kind: type[BaseException], error: BaseException, where: TracebackType | None
-) -> NoReturn:
+def _defect(ends: Any, kind: type[BaseException], error: BaseException, where: TracebackType | None) -> NoReturn:
     """Last resort for a defect of femli: show it and end all ranks."""
     traceback.print_exception(kind, error, where)
     say(OutputError(f"this is a defect of femli, please report it with the lines above: {error}"))

@@ -117,9 +117,7 @@ def frame_of(domain: Domain, w: fem.Function, displacement: fem.Function) -> for
     parts = {name: domain.facet_names.get(name, ()) for name in ("contact", "void", "collector", "side", "axis")}
     return forms.Frame(
         dx=ufl.Measure("dx", mesh, metadata={"quadrature_degree": BALANCE_DEGREE}),
-        dx_creep=ufl.Measure(
-            "dx", mesh, metadata={"quadrature_degree": CREEP_DEGREE, "quadrature_scheme": "default"}
-        ),
+        dx_creep=ufl.Measure("dx", mesh, metadata={"quadrature_degree": CREEP_DEGREE, "quadrature_scheme": "default"}),
         ds=ufl.Measure("ds", mesh, subdomain_data=domain.facet_tags, metadata={"quadrature_degree": BALANCE_DEGREE}),
         parts=parts,
         n=ufl.FacetNormal(mesh),

@@ -96,9 +96,7 @@ CREEP = {
     ),
     "LePage2019": _creep(
         "LePage2019",
-        Value(
-            6.6, "-", "LePage2019", "Li, uniaxial, +- 0.7, as quoted by Aspinall2024", False, "creep exponent"
-        ),
+        Value(6.6, "-", "LePage2019", "Li, uniaxial, +- 0.7, as quoted by Aspinall2024", False, "creep exponent"),
         Value(
             2.95e-43,
             "Pa^-6.6/s",
@@ -157,9 +155,7 @@ MOLAR_VOLUME_MG = Value(
 
 LI_MG_DIFFUSIVITY = Diffusivity(
     pure=Value(9.73e-15, "m^2/s", "Aspinall2024", "Li, 298 K, 6Li PFG-NMR", False, "diffusivity of Li in Li"),
-    pure_energy=Value(
-        0.475, "eV", "Aspinall2024", "Li, +- 0.020", False, "activation energy of diffusion in Li"
-    ),
+    pure_energy=Value(0.475, "eV", "Aspinall2024", "Li, +- 0.020", False, "activation energy of diffusion in Li"),
     alloyed=Value(
         6.31e-16,
         "m^2/s",
@@ -168,9 +164,7 @@ LI_MG_DIFFUSIVITY = Diffusivity(
         False,
         "diffusivity of Li in Li-20Mg",
     ),
-    alloyed_energy=Value(
-        0.608, "eV", "Aspinall2024", "Li-20Mg", False, "activation energy of diffusion in Li-20Mg"
-    ),
+    alloyed_energy=Value(0.608, "eV", "Aspinall2024", "Li-20Mg", False, "activation energy of diffusion in Li-20Mg"),
     alloyed_fraction=0.20,
     reference_temperature=ROOM,
 )
@@ -250,9 +244,7 @@ ELECTROLYTES = {
     "Li6PS5Cl": Electrolyte(
         "Li6PS5Cl",
         (
-            Value(
-                3.5, "mS/cm", "Zhao2025", "25 degC, densified at 375 MPa, +- 0.1", False, "ionic conductivity"
-            ),
+            Value(3.5, "mS/cm", "Zhao2025", "25 degC, densified at 375 MPa, +- 0.1", False, "ionic conductivity"),
             Value(
                 12.4,
                 "mS/cm",

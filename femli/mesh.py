@@ -66,9 +66,7 @@ def build(case: Case, comm: MPI.Intracomm) -> Domain:
         try:
             whole, voids = parted(case)
             if len(whole.cells) < comm.size:
-                raise MeshError(
-                    f"the mesh has {len(whole.cells)} cells for {comm.size} ranks; use fewer ranks"
-                )
+                raise MeshError(f"the mesh has {len(whole.cells)} cells for {comm.size} ranks; use fewer ranks")
         except FemliError as error:
             failure = error
     names = None if whole is None else whole.names()
@@ -114,10 +112,8 @@ def _distributed(
             np.empty(0, dtype=np.int64),
         )
     coordinates = ufl.Mesh(basix.ufl.element("Lagrange", CELLS[dimension], 1, shape=(dimension,)))
-    partitioner = create_cell_partitioner(GhostMode.none, 2)  # type: ignore[call-arg]
-    mesh = dolfinx.mesh.create_mesh(
-        comm, whole.cells.astype(np.int64), coordinates, whole.points, partitioner
-    )
+    partitioner = create_cell_partitioner(GhostMode.none, 2)
+    mesh = dolfinx.mesh.create_mesh(comm, whole.cells.astype(np.int64), coordinates, whole.points, partitioner)
     cells = np.arange(mesh.topology.index_map(dimension).size_local, dtype=np.int32)
     cell_tags = dolfinx.mesh.meshtags(mesh, dimension, cells, np.full_like(cells, REGIONS["electrode"]))
     entities, values = distribute_entity_data(

@@ -30,9 +30,7 @@ def parted(case: Case) -> tuple[PartedMesh, tuple[SeededVoid, ...]]:
 
 def _plain(geometry: Geometry, sizes: Resolution) -> PartedMesh:
     """Foil without voids, from layers."""
-    heights = mesh_foil.graded(
-        geometry.electrode_thickness / LENGTH, sizes.interface, sizes.growth, sizes.size
-    )
+    heights = mesh_foil.graded(geometry.electrode_thickness / LENGTH, sizes.interface, sizes.growth, sizes.size)
     if geometry.dimension == 1:
         return mesh_foil.interval(heights)
     columns = [mesh_foil.even(e, s) for e, s in zip(lateral_extents(geometry), sizes.lateral, strict=True)]

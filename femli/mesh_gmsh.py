@@ -64,8 +64,7 @@ def arrays(gmsh: Any, dimension: int, metal: list[int], boundary: dict[int, str]
         other = [gmsh.model.mesh.getElementProperties(k)[0] for k in kinds if k != GMSH_SIMPLEX[dim]]
         if other:
             raise MeshError(
-                f"the mesh has cells of kind {', '.join(other)}; allowed: straight intervals, triangles, "
-                "tetrahedra"
+                f"the mesh has cells of kind {', '.join(other)}; allowed: straight intervals, triangles, tetrahedra"
             )
         found = nodes[0] if len(nodes) else np.empty(0, dtype=np.int64)
         return np.searchsorted(labels[order], np.asarray(found)).reshape(-1, dim + 1)
@@ -134,9 +133,7 @@ def read(path: str | Path, dimension: int, scale: float) -> PartedMesh:
 def _named(gmsh: Any, dimension: int) -> PartedMesh:
     """The mesh that Gmsh has just read, after a check of its dimension and names."""
     if gmsh.model.getDimension() != dimension:
-        raise MeshError(
-            f"the mesh has dimension {gmsh.model.getDimension()}, but geometry.dimension is {dimension}"
-        )
+        raise MeshError(f"the mesh has dimension {gmsh.model.getDimension()}, but geometry.dimension is {dimension}")
     regions = _groups(gmsh, dimension, REGIONS)
     names = _groups(gmsh, dimension - 1, BOUNDARIES)
     found = sorted({*regions.values(), *names.values()})

@@ -61,12 +61,9 @@ def resolution(case: Case, voids: tuple[SeededVoid, ...]) -> Resolution:
     lateral = tuple(max(size, extent / COLUMNS[dimension]) for extent in lateral_extents(geometry))
     if not voids:
         return Resolution(min(interface, size), size, lateral, asked.growth)
-    edges = tuple(
-        _edge(asked.edge_size, void, number, dimension) for number, void in enumerate(voids, start=1)
-    )
+    edges = tuple(_edge(asked.edge_size, void, number, dimension) for number, void in enumerate(voids, start=1))
     walls = tuple(
-        max(edge, min(v.half_width, v.height) / WALL_SHARE[dimension])
-        for v, edge in zip(voids, edges, strict=True)
+        max(edge, min(v.half_width, v.height) / WALL_SHARE[dimension]) for v, edge in zip(voids, edges, strict=True)
     )
     return Resolution(min(interface, size), size, lateral, asked.growth, edges, walls)
 

@@ -28,9 +28,7 @@ def tool(occ: Any, dimension: int, void: SeededVoid) -> tuple[int, int]:
     return (2, occ.addDisk(void.x, centre, 0.0, rx, rz, zAxis=[0, 0, 1], xAxis=[1, 0, 0]))
 
 
-def named_boundary(
-    gmsh: Any, metal: list[tuple[int, int]], extents: list[float], axisymmetric: bool
-) -> dict[int, str]:
+def named_boundary(gmsh: Any, metal: list[tuple[int, int]], extents: list[float], axisymmetric: bool) -> dict[int, str]:
     """Part of each boundary entity, told by the plane of the box in which it lies; the rest is void walls."""
     names = {}
     tolerance = 1e-5 * min(extents)  # OpenCASCADE pads bounding boxes by 1e-7
@@ -62,9 +60,7 @@ def size_fields(
             raise MeshError(f"void {k + 1} at x = {void.x:.4g} um left no wall on the metal")
         rim = [
             tag
-            for dim, tag in gmsh.model.getBoundary(
-                [(dimension - 1, t) for t in own], combined=False, oriented=False
-            )
+            for dim, tag in gmsh.model.getBoundary([(dimension - 1, t) for t in own], combined=False, oriented=False)
             if abs(gmsh.model.getBoundingBox(dim, tag)[2 + dimension]) < 1e-5 * void.half_width
         ]
         lists = ("PointsList", "CurvesList", "SurfacesList")
@@ -91,8 +87,5 @@ def _owner(gmsh: Any, dim: int, tag: int, voids: tuple[SeededVoid, ...]) -> int:
     """Index of the void to which a piece of wall belongs: the nearest (boxes of dilated walls are loose)."""
     box = np.array(gmsh.model.getBoundingBox(dim, tag)).reshape(2, 3)
     middle = box.mean(axis=0)
-    away = [
-        math.hypot(middle[0] - void.x, (middle[1] - void.y) if dim == 2 else 0.0) / void.reach
-        for void in voids
-    ]
+    away = [math.hypot(middle[0] - void.x, (middle[1] - void.y) if dim == 2 else 0.0) / void.reach for void in voids]
     return int(np.argmin(away))

@@ -51,7 +51,7 @@ class Motion:
         index_map = self.scalar.dofmap.index_map
         self.owned, self.local = index_map.size_local, index_map.size_local + index_map.num_ghosts
         self.metal = fem.Function(self.space)  # the metal's velocity at the vertices
-        self.orientation = 1.0
+        self.orientation: Array = np.ones(1)
         self.orientation = np.sign(self.volumes())
         self._vertex_dofs()
         self._parts()
@@ -66,7 +66,7 @@ class Motion:
         self.p2_of_p1 = np.empty(self.local, dtype=np.int32)
         self.p2_of_p1[p1.ravel()] = p2[:, : p1.shape[1]].ravel()
 
-    def _flags(self, part: str) -> Array:
+    def _flags(self, part: str) -> NDArray[np.bool_]:
         """1 at the P1 dofs of a part, on all ranks that see them."""
         flag = fem.Function(self.scalar)
         domain = self.fields.domain
@@ -103,7 +103,7 @@ class Motion:
         index_map = self.scalar.dofmap.index_map
         whole = index_map.local_to_global(np.arange(self.local, dtype=np.int32))
         sharing = PETSc.Mat().createAIJ(((self.owned, None), (self.owned, None)), nnz=16, comm=self.mesh.comm)
-        sharing.setOption(PETSc.Mat.Option.NEW_NONZERO_ALLOCATION_ERR, False)
+        sharing.setOption(PETSc.Mat.Option.NEW_NONZERO_ALLOCATION_ERR, False)  # type: ignore[arg-type]
         for i in range(self.owned):
             sharing.setValue(whole[i], whole[i], 0.0 if self.on_triple[i] else 1.0)
         sharing.assemblyBegin(PETSc.Mat.AssemblyType.FLUSH)
@@ -253,7 +253,7 @@ class Motion:
         self.place(moved)
 
     def wall_height(self) -> tuple[float, float]:
-        """Height of the lowest node of a void wall off its edges, and its place along the interface [um]; collective."""
+        """Height of the lowest node of a void wall off its edges, and its place x [um]; collective."""
         low = self.on_void & ~self.on_triple
         points = self.mesh.geometry.x[self.fields.node_of_dof][low]
         lowest = (np.inf, 0.0)
@@ -271,4 +271,3 @@ class Motion:
         """Largest rate at which the mesh motion stretches a cell, |grad w| [1/h], over all ranks."""
         values = self.stretch.eval(self.mesh, self.cells)
         return float(self.mesh.comm.allreduce(float(np.max(values, initial=0.0)), op=MPI.MAX))
-

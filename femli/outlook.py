@@ -136,9 +136,7 @@ def _size(case: Case) -> Size:
             # In 3D edges and walls ask for cells of much the same size.
             cells += _edge_cells(edge, void.half_width, slope) if dimension == 2 else 0.0
             wall_size = math.pi * void.half_width * (2.0 * void.half_width) ** (dimension - 2)
-            cells += wall_size * _graded_cells(
-                wall, sizes.size, slope, (sizes.size - wall) / slope, dimension
-            )
+            cells += wall_size * _graded_cells(wall, sizes.size, slope, (sizes.size - wall) / slope, dimension)
     else:
         cells = _rows(sizes.interface, sizes.size, sizes.growth, thickness)
         for extent, column in zip(laterals, sizes.lateral, strict=True):
@@ -225,7 +223,5 @@ def _composition_warnings(case: Case, electrode: Electrode) -> list[str]:
     if alloy and library and (depleting or electrode.li_fraction < 1.0 - MEASURED_HOST):
         found.append("D is measured to 20 at% Mg and extrapolated beyond (x below 0.8)")
     if not alloy and stripping and case.stop.capacity is None and case.stop.time is None:
-        found.append(
-            "pure lithium never runs out of Li at the contact: the run ends by thickness or contact loss"
-        )
+        found.append("pure lithium never runs out of Li at the contact: the run ends by thickness or contact loss")
     return found

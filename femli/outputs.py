@@ -6,10 +6,10 @@ import logging
 import os
 import resource
 import time as clock
-from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from mpi4py import MPI
 
@@ -34,7 +34,8 @@ PACKAGES = ("femli", "dolfinx-solver-real", "fenics-dolfinx", "gmsh", "mpich", "
 log = logging.getLogger("femli")
 
 
-class StepReport(NamedTuple):
+@dataclass
+class StepReport:
     """What a run tells about an accepted step; SI."""
 
     time: float
@@ -112,7 +113,9 @@ class Recorder:
         self.earlier = 0.0
         self.warned: set[str] = set()
         self.state: InterfaceState | None = None
-        self.void_column = "void_volume [m^3]" if fields.frame.kinematics in ("axisymmetric", "full") else "void_area [m^2]"
+        self.void_column = (
+            "void_volume [m^3]" if fields.frame.kinematics in ("axisymmetric", "full") else "void_area [m^2]"
+        )
 
     # --- numbers ----------------------------------------------------------------------------------------------------
 
@@ -202,14 +205,19 @@ class Recorder:
             self.warned.add("stress")
             log.warning(
                 "warning: equivalent stress %.3g MPa at t = %.4g s is beyond the creep law's measured range "
-                "(up to %.3g MPa)", high / 1e6, self.time(), limit / 1e6,
+                "(up to %.3g MPa)",
+                high / 1e6,
+                self.time(),
+                limit / 1e6,
             )
         lowest = self.electrode.li_fraction_range[0]
         if state.li_fraction_interface_min < lowest * (1 - 1e-9) and "li_fraction" not in self.warned:
             self.warned.add("li_fraction")
             log.warning(
                 "warning: Li fraction %.3g at t = %.4g s is below the range of the laws (from %.3g)",
-                state.li_fraction_interface_min, self.time(), lowest,
+                state.li_fraction_interface_min,
+                self.time(),
+                lowest,
             )
 
     def snapshot(self) -> None:
@@ -252,7 +260,9 @@ class Recorder:
         self.snapshot()
         memory = self.comm.allreduce(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, op=MPI.SUM)
         v = self.tally.values
-        dofs = sum(u.function_space.dofmap.index_map.size_global * u.function_space.dofmap.index_map_bs for u in self.fields.u)
+        dofs = sum(
+            u.function_space.dofmap.index_map.size_global * u.function_space.dofmap.index_map_bs for u in self.fields.u
+        )
         summary: dict[str, Any] = {
             "stop_reason": reason,
             "capacity_mAh_cm2": self.capacity() / MAH_CM2,
@@ -312,6 +322,3 @@ def truncate_history(path: Path, until: float) -> None:
         if line.count(",") == width and float(line.split(",")[0]) <= until * (1 + 1e-12):
             kept.append(line)
     path.write_text("\n".join(kept) + "\n", encoding="utf-8")
-
-
-Progress = Callable[[StepReport], None]

@@ -98,7 +98,10 @@ class Checkpoint:
 
     def save(self, numbers: dict[str, Any]) -> None:
         """Write the stepper's levels, the stress state and named numbers; collective."""
-        levels = [(level.time, {k: self._gathered(a) for k, a in self._arrays(level).items()}) for level in self.stepper.levels]
+        levels = [
+            (level.time, {k: self._gathered(a) for k, a in self._arrays(level).items()})
+            for level in self.stepper.levels
+        ]
         tensor = self.fields.state.stress.function_space
         stress = self._gathered(self._blocks(tensor, self.fields.state.stress.x.array))
         if self.comm.rank == 0:
@@ -133,10 +136,10 @@ class Checkpoint:
         for time, rows in data["levels"]:
             nodes = np.empty((len(self.fields.node_of_dof), self.mesh.geometry.dim))
             nodes[self.fields.node_of_dof] = self._local(W, rows["positions"]).reshape(nodes.shape)
-            values = [self._local(f.function_space, rows[n]) for n, f in zip("vpx", u, strict=True)]
+            v, p, x = (self._local(f.function_space, rows[n]) for n, f in zip("vpx", u, strict=True))
             increments = [self._local(u.p.function_space, rows[n])[:owned] for n in ("volume", "host")]
             displacement = self._local(W, rows["displacement"])
-            levels.append(Level(time, *values, nodes, displacement, (increments[0], increments[1])))
+            levels.append(Level(time, v, p, x, nodes, displacement, (increments[0], increments[1])))
         self.stepper.levels = levels
         self.stepper.index = data["numbers"]["rung"]
         tensor = self.fields.state.stress.function_space

@@ -51,8 +51,14 @@ class Frames:
         self.mass = fem.form(fem.Constant(mesh, 1.0) * q * f.dx_creep)
         flux = laws.li_flux(u.x, u.p, fields.k)
         self.fluxes = [fem.form(flux[c] * q * f.dx_creep) for c in range(mesh.geometry.dim)]
-        scalars = ("li_fraction [-]", "pressure [Pa]", "equivalent_stress [Pa]", "strain_rate [1/s]")
-        scalars += ("creep_dissipation [W/m^3]", "chemical_potential [J/mol]")
+        scalars = (
+            "li_fraction [-]",
+            "pressure [Pa]",
+            "equivalent_stress [Pa]",
+            "strain_rate [1/s]",
+            "creep_dissipation [W/m^3]",
+            "chemical_potential [J/mol]",
+        )
         self.point = {name: fem.Function(Q, name=name) for name in scalars}
         V3 = fem.functionspace(mesh, ("Lagrange", 1, (3,)))
         self.vectors = {name: fem.Function(V3, name=name) for name in ("velocity [m/s]", "li_flux [mol/(m^2 s)]")}

@@ -8,6 +8,7 @@ from mpi4py import MPI  # before dolfinx
 import numpy as np
 import ufl
 from dolfinx import fem
+from numpy.typing import NDArray
 
 from femli.fields import Fields, total
 from femli.solver import Newton
@@ -132,7 +133,7 @@ def count_voids(fields: Fields) -> int:
     return _components(np.concatenate(mesh.comm.allgather(mine)))
 
 
-def _components(facets: np.ndarray) -> int:
+def _components(facets: NDArray[np.int64]) -> int:
     """Number of connected groups of facets given by their node numbers, (facets, nodes)."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
@@ -140,7 +141,7 @@ def _components(facets: np.ndarray) -> int:
     _, local = np.unique(facets, return_inverse=True)
     local = local.reshape(facets.shape)
     n = int(local.max()) + 1
-    rows, columns = np.repeat(local[:, 0], local.shape[1]), local.ravel()
+    rows, columns = np.repeat(local[:, 0], facets.shape[-1]), local.ravel()
     groups, _labels = connected_components(coo_array((np.ones(len(rows)), (rows, columns)), shape=(n, n)))
     return int(groups)
 

@@ -92,9 +92,7 @@ def history(run: Run, path: Path, overlay: Path | None = None) -> Path:
     curve = measured(overlay, rows) if overlay is not None else None
     drawn = [panel for panel in PANELS if any(name in rows for name in panel.columns)]
     if curve is not None:
-        extra = [
-            panel for panel in PANELS if panel not in drawn and any(name in curve for name in panel.columns)
-        ]
+        extra = [panel for panel in PANELS if panel not in drawn and any(name in curve for name in panel.columns)]
         drawn += extra
     columns = 3
     count = -(-len(drawn) // columns)
@@ -120,9 +118,7 @@ def _panel(ax: Axes, panel: Panel, rows: pd.DataFrame, curve: pd.DataFrame | Non
         if name in rows:
             values = rows[name].to_numpy() * panel.factor
             if panel.log:
-                values = np.where(
-                    np.abs(values) > 0.0, np.abs(values), np.nan
-                )  # row 0 has no step and no error
+                values = np.where(np.abs(values) > 0.0, np.abs(values), np.nan)  # row 0 has no step and no error
             style = "--" if name.startswith("pressure_min") and len(panel.columns) > 1 else "-"
             ax.plot(capacity, values, style, color=colour, label=short or None)
         if curve is not None and name in curve:
@@ -180,9 +176,7 @@ def depth_profiles(frames: Sequence[Frame], stack_pressure: float | None, path: 
     for ax in axes.ravel()[len(quantities) :]:
         ax.remove()
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    fig.legend(
-        handles, labels, ncols=4, loc="upper center", handlelength=1.2, columnspacing=1.2, borderpad=0.1
-    )
+    fig.legend(handles, labels, ncols=4, loc="upper center", handlelength=1.2, columnspacing=1.2, borderpad=0.1)
     return save(fig, path)
 
 
@@ -190,9 +184,7 @@ def _drop_axis(ax: Axes, stack_pressure: float) -> None:
     """A dotted line at the stack pressure: the distance to it is the drop S."""
     level = stack_pressure * PRESSURE.factor
     ax.axhline(level, color="0.5", lw=0.6, ls=":")
-    ax.annotate(
-        r"$p_\mathrm{stack}$", (0.02, level), xycoords=("axes fraction", "data"), va="bottom", color="0.4"
-    )
+    ax.annotate(r"$p_\mathrm{stack}$", (0.02, level), xycoords=("axes fraction", "data"), va="bottom", color="0.4")
     ax.margins(y=0.12)
 
 

@@ -77,9 +77,7 @@ def plane_images(
         yield _image(fig)
 
 
-def depth_images(
-    frames: Iterable[Frame], limits: dict[str, tuple[float, float]], first: float
-) -> Iterable[Array]:
+def depth_images(frames: Iterable[Frame], limits: dict[str, tuple[float, float]], first: float) -> Iterable[Array]:
     """One image a frame of a laterally uniform case: three fields against depth (log axis)."""
     shown: list[Quantity] = [q for q in (COMPOSITION, PRESSURE, STRESS) if q.array in limits]
     for frame in frames:

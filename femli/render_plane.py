@@ -98,18 +98,14 @@ def seen(shapes: Sequence[Plane], quantity: Quantity, window: Window | None = No
     return colours(quantity, np.concatenate(values), np.concatenate(weights))
 
 
-def paint(
-    ax: Axes, shape: Plane, quantity: Quantity, shades: Colours, window: Window, pixels: int = 700
-) -> Any:
+def paint(ax: Axes, shape: Plane, quantity: Quantity, shades: Colours, window: Window, pixels: int = 700) -> Any:
     """Draw one field with the outlines of contact and voids; returns what a colour bar needs.
 
     The field is interpolated to pixels: shading triangles by colour shows their edges and mixes colours off
     the map.
     """
     image, extent = raster(shape, quantity, window, pixels)
-    drawn = ax.imshow(
-        image, extent=extent, origin="lower", cmap=shades.name, norm=shades.norm, interpolation="nearest"
-    )
+    drawn = ax.imshow(image, extent=extent, origin="lower", cmap=shades.name, norm=shades.norm, interpolation="nearest")
     if shades.name == "RdBu_r" and np.nanmin(image) < 0.0 < np.nanmax(image):
         x, y = (np.linspace(extent[k], extent[k + 1], image.shape[1 - k // 2]) for k in (0, 2))
         ax.contour(x, y, image, levels=[0.0], colors="black", linewidths=0.6, linestyles="dashed")
@@ -142,9 +138,7 @@ def outlines(ax: Axes, shape: Plane, window: Window) -> None:
         (shape.outline.collector, 0.4),
         (shape.outline.contact, 0.6),
     ):
-        ax.add_collection(
-            LineCollection(list(shape.points[facets]), colors="black", linewidths=width), autolim=False
-        )
+        ax.add_collection(LineCollection(list(shape.points[facets]), colors="black", linewidths=width), autolim=False)
     for void in shape.outline.voids:
         lines = LineCollection(list(shape.points[void]), colors="black", linewidths=0.9, capstyle="round")
         ax.add_collection(lines, autolim=False)
@@ -206,17 +200,13 @@ def sample(shape: Plane, name: str, places: Array) -> tuple[Array, Array]:
     """A field at places (n, 2) in the plane, and which of them lie in the metal."""
     flat = np.zeros((len(shape.points), 3))
     flat[:, :2] = shape.points
-    surface = pyvista.PolyData(
-        flat, np.column_stack([np.full(len(shape.triangles), 3), shape.triangles]).ravel()
-    )
+    surface = pyvista.PolyData(flat, np.column_stack([np.full(len(shape.triangles), 3), shape.triangles]).ravel())
     values = shape.fields[name]
     surface.point_data[name] = np.pad(values, ((0, 0), (0, 1))) if values.ndim == 2 else values
     probes = pyvista.PolyData(np.column_stack([places, np.zeros(len(places))]))
     found = probes.sample(surface)
     values = np.asarray(found.point_data[name])
-    return values[:, :2] if values.ndim == 2 else values, np.asarray(
-        found.point_data["vtkValidPointMask"], dtype=bool
-    )
+    return values[:, :2] if values.ndim == 2 else values, np.asarray(found.point_data["vtkValidPointMask"], dtype=bool)
 
 
 def bar(fig: Figure, ax: Axes, drawn: Any, quantity: Quantity, shades: Colours) -> None:

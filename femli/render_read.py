@@ -106,9 +106,7 @@ def read(folder: Path) -> Run:
         raise CaseError(f"{folder}: no such folder; allowed: a result folder of `femli run`")
     index, table = folder / "fields.pvd", folder / "history.csv"
     if not index.exists() and not table.exists():
-        raise CaseError(
-            f"{folder}: holds neither fields.pvd nor history.csv; allowed: a result folder of `femli run`"
-        )
+        raise CaseError(f"{folder}: holds neither fields.pvd nor history.csv; allowed: a result folder of `femli run`")
     case = _toml(folder / "case.toml")
     geometry, load = case.get("geometry", {}), case.get("load", {})
     times, files = _index(index) if index.exists() else ((), ())
@@ -192,9 +190,7 @@ def _index(path: Path) -> tuple[tuple[float, ...], tuple[Path, ...]]:
     """Times and files of the frames, in the order of time."""
     try:
         entries = ElementTree.parse(path).getroot().findall("Collection/DataSet")
-        found = sorted(
-            (float(entry.attrib["timestep"]), path.parent / entry.attrib["file"]) for entry in entries
-        )
+        found = sorted((float(entry.attrib["timestep"]), path.parent / entry.attrib["file"]) for entry in entries)
     except (ElementTree.ParseError, KeyError, ValueError, OSError) as error:
         raise OutputError(f"{path}: is damaged ({error})") from error
     if not found:

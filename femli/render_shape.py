@@ -165,9 +165,7 @@ def block(frame: Frame) -> pyvista.UnstructuredGrid:
     """The frame as a PyVista grid of linear simplices."""
     points = np.zeros((len(frame.points), 3))
     points[:, : frame.dimension] = frame.points
-    kind = {1: pyvista.CellType.LINE, 2: pyvista.CellType.TRIANGLE, 3: pyvista.CellType.TETRA}[
-        frame.dimension
-    ]
+    kind = {1: pyvista.CellType.LINE, 2: pyvista.CellType.TRIANGLE, 3: pyvista.CellType.TETRA}[frame.dimension]
     grid = pyvista.UnstructuredGrid({kind: frame.cells}, points)
     for name, values in frame.fields.items():
         grid.point_data[name] = values

@@ -32,9 +32,7 @@ ADVICE = (
 )
 PIXELS = 1400  # height of the rendered block in a figure for print
 SIDE = 105.0  # mm, a 3D figure
-TOWARD = np.array(
-    [0.5, 1.0, 0.42]
-)  # direction of sight: onto the cut and a little from below, into the voids
+TOWARD = np.array([0.5, 1.0, 0.42])  # direction of sight: onto the cut and a little from below, into the voids
 
 
 class Sight(NamedTuple):
@@ -91,9 +89,7 @@ def _sight(corners: Array) -> Sight:
 def _corners(frame: Frame) -> Array:
     low, high = frame.points.min(axis=0), frame.points.max(axis=0)
     low[1] = section_position(frame)
-    return np.array(
-        [[x, y, z] for x in (low[0], high[0]) for y in (low[1], high[1]) for z in (low[2], high[2])]
-    )
+    return np.array([[x, y, z] for x in (low[0], high[0]) for y in (low[1], high[1]) for z in (low[2], high[2])])
 
 
 def _image(frame: Frame, quantity: Quantity, shades: Colours, sight: Sight, pixels: int) -> Array:
@@ -103,9 +99,7 @@ def _image(frame: Frame, quantity: Quantity, shades: Colours, sight: Sight, pixe
     origin = (0.0, section_position(frame), 0.0)
     surface = grid.clip(normal="-y", origin=origin).extract_surface(algorithm="dataset_surface")
     skin = grid.extract_surface(algorithm="dataset_surface")
-    edges = skin.extract_feature_edges(
-        50.0, boundary_edges=False, non_manifold_edges=False, manifold_edges=False
-    )
+    edges = skin.extract_feature_edges(50.0, boundary_edges=False, non_manifold_edges=False, manifold_edges=False)
     plotter: Any = pyvista.Plotter(off_screen=True, window_size=[pixels, pixels])
     plotter.set_background("white")
     plotter.enable_anti_aliasing("ssaa")

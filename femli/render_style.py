@@ -79,9 +79,7 @@ def colours(quantity: Quantity, values: Array, weights: Array | None = None) -> 
     weights = np.ones_like(values) if weights is None else weights
     low, high = _quantiles(values, weights, 0.002, 0.998)
     smallest, largest = float(values.min()), float(values.max())
-    if high - low < 1e-6 * max(
-        abs(low), abs(high), 1e-30
-    ):  # uniform: a band around the value, not noise in colours
+    if high - low < 1e-6 * max(abs(low), abs(high), 1e-30):  # uniform: a band around the value, not noise in colours
         margin = 0.01 * abs(high) or 1.0
         low, high = low - margin, high + margin
     slack = 0.01 * (high - low)
@@ -90,9 +88,7 @@ def colours(quantity: Quantity, values: Array, weights: Array | None = None) -> 
         # Tension anywhere: white is zero, so that even a small patch of it shows its sign.
         # A little beyond the largest value, as the ends of the map are too dark to show outlines.
         bound = 1.15 * max(abs(low), abs(high))
-        return Colours(
-            "RdBu_r", Normalize(-bound, bound), _extend(smallest < -bound - slack, largest > bound + slack)
-        )
+        return Colours("RdBu_r", Normalize(-bound, bound), _extend(smallest < -bound - slack, largest > bound + slack))
     if quantity.scale == "log" and smallest >= 0.0 and high > 10.0 * max(low, 1e-300):
         low = max(low, 1e-4 * high)
         return Colours(quantity.colours, LogNorm(low, high), _extend(smallest < low, over))
@@ -100,9 +96,7 @@ def colours(quantity: Quantity, values: Array, weights: Array | None = None) -> 
 
 
 def _extend(under: bool, over: bool) -> str:
-    return {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}[
-        under, over
-    ]
+    return {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}[under, over]
 
 
 def _quantiles(values: Array, weights: Array, *levels: float) -> list[float]:
@@ -110,10 +104,7 @@ def _quantiles(values: Array, weights: Array, *levels: float) -> list[float]:
     share = np.cumsum(weights[order])
     if share[-1] <= 0.0:
         return [float(np.quantile(values, level)) for level in levels]
-    return [
-        float(values[order][min(np.searchsorted(share, level * share[-1]), len(order) - 1)])
-        for level in levels
-    ]
+    return [float(values[order][min(np.searchsorted(share, level * share[-1]), len(order) - 1)]) for level in levels]
 
 
 class Margins(NamedTuple):

@@ -144,9 +144,7 @@ def _outside(number: int, void: SeededVoid, geometry: Geometry) -> list[str]:
     if geometry.kind == "axisymmetric":
         width = geometry.width / LENGTH
         if void.x != 0.0:
-            return [
-                f"void {number}: x = {void.x:.4g} um would be a ring in an axisymmetric foil; allowed: x = 0"
-            ]
+            return [f"void {number}: x = {void.x:.4g} um would be a ring in an axisymmetric foil; allowed: x = 0"]
         if void.reach * CLEARANCE >= width:
             return [f"void {number}: reach {void.reach:.4g} um does not fit the outer radius {width:.4g} um"]
         return []
@@ -196,18 +194,13 @@ def shaped(
             meshed.
     """
     if (height is None) == (angle is None):
-        raise MeshError(
-            f"geometry.voids: {name}: give either height (or aspect) or contact_angle, and not both"
-        )
+        raise MeshError(f"geometry.voids: {name}: give either height (or aspect) or contact_angle, and not both")
     if half_width <= 0.0 or (height is not None and height <= 0.0):
-        raise MeshError(
-            f"geometry.voids: {name}: half width {half_width:.4g} um and height have to be positive"
-        )
+        raise MeshError(f"geometry.voids: {name}: half width {half_width:.4g} um and height have to be positive")
     if angle is not None:
         if not ANGLES[0] <= angle <= ANGLES[1]:
             raise MeshError(
-                f"geometry.voids: {name}: contact angle {angle:.4g} degrees; allowed: {ANGLES[0]:g} "
-                f"to {ANGLES[1]:g}"
+                f"geometry.voids: {name}: contact angle {angle:.4g} degrees; allowed: {ANGLES[0]:g} to {ANGLES[1]:g}"
             )
         return SeededVoid(*place, half_width, half_width / math.tan(math.radians(angle) / 2.0), "cap")
     return SeededVoid(*place, half_width, float(height or 0.0), "semi_ellipse")
@@ -243,9 +236,7 @@ def _drawn(group: Voids, extents: list[float]) -> list[SeededVoid]:
         for _ in range(TRIES if (high > low).all() else 0):
             place = rng.uniform(low, high)
             void = void._replace(x=float(place[0]), y=float(place[1]) if len(place) > 1 else 0.0)
-            if all(
-                math.hypot(void.x - v.x, void.y - v.y) >= spacing * (void.reach + v.reach) for v in placed
-            ):
+            if all(math.hypot(void.x - v.x, void.y - v.y) >= spacing * (void.reach + v.reach) for v in placed):
                 placed.append(void)
                 break
         else:

@@ -143,9 +143,15 @@ def claim(folder: Path, resume: bool, force: bool, comm: MPI.Intracomm) -> Path:
 def _claim(folder: Path, resume: bool, force: bool) -> str | None:
     holds = [name for name in (HISTORY, SUMMARY, "checkpoint") if (folder / name).exists()]
     if resume:
-        return None if (folder / "checkpoint").is_dir() else f"{folder}: no checkpoint to resume from; run without --resume"
+        return (
+            None
+            if (folder / "checkpoint").is_dir()
+            else f"{folder}: no checkpoint to resume from; run without --resume"
+        )
     if holds and not force:
-        return f"{folder}: holds a run ({', '.join(holds)}); allowed: another -o, --resume to go on, --force to replace it"
+        return (
+            f"{folder}: holds a run ({', '.join(holds)}); allowed: another -o, --resume to go on, --force to replace it"
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / ".femli-probe"
@@ -157,5 +163,6 @@ def _claim(folder: Path, resume: bool, force: bool) -> str | None:
             if (folder / name).is_dir():
                 shutil.rmtree(folder / name)
     except OSError as error:
-        return f"{folder}: cannot be written: {os.strerror(error.errno or 0).lower()}; allowed: a folder that you may write"
+        why = os.strerror(error.errno or 0).lower()
+        return f"{folder}: cannot be written: {why}; allowed: a folder that you may write"
     return None

@@ -31,7 +31,7 @@ from femli.units import STRESS, TIME
 Array = NDArray[np.float64]
 
 
-class NotConverged(SolveError):
+class NotConvergedError(SolveError):
     """One attempt at a step failed; the stepper retries with a smaller step."""
 
 
@@ -124,15 +124,15 @@ class LinearSolver:
         """Solve A dx = b; the increment is in `dx`.
 
         Raises:
-            NotConverged: the matrix is not finite or cannot be factorised.
+            NotConvergedError: the matrix is not finite or cannot be factorised.
         """
         comm = self.A.getComm()
         if not np.isfinite(self.b.norm()) or not np.isfinite(self.A.norm()):
-            raise NotConverged("the linear system is not finite")
+            raise NotConvergedError("the linear system is not finite")
         for attempt in range(3):
             self.ksp.solve(self.b, self.dx)
             reason = self.ksp.getConvergedReason()
-            if reason > 0 and np.isfinite(self.dx.norm()):
+            if self.ksp.is_converged and np.isfinite(self.dx.norm()):
                 return 1
             infog = self.ksp.getPC().getFactorMatrix().getMumpsInfog(1)
             self.ksp.destroy()
@@ -140,8 +140,8 @@ class LinearSolver:
             self.workspace = self.workspace * 4 if infog in (-8, -9, -17, -20) else self.workspace
             self.ksp = self._create()
             if infog not in (-8, -9, -17, -20) or attempt == 2:
-                raise NotConverged(f"the direct solver failed (MUMPS INFOG(1) = {infog}, PETSc reason {reason})")
-        raise NotConverged(f"the direct solver failed on {comm.size} ranks")
+                raise NotConvergedError(f"the direct solver failed (MUMPS INFOG(1) = {infog}, PETSc reason {reason})")
+        raise NotConvergedError(f"the direct solver failed on {comm.size} ranks")
 
 
 class Newton:
@@ -280,7 +280,7 @@ class Newton:
         """The given areal current flows over the contact that is left."""
         area = self.area_of_contact()
         if area <= 0:
-            raise NotConverged("no contact is left")
+            raise NotConvergedError("no contact is left")
         self.fields.k.contact_flux.value = self.applied_flux * self.full_area / area
 
     # --- solves -----------------------------------------------------------------------------------------------------
@@ -303,7 +303,7 @@ class Newton:
         """Velocity, pressure and stress at the given composition: the state at t = 0, and the fallback.
 
         Raises:
-            NotConverged: after 40 iterations.
+            NotConvergedError: after 40 iterations.
         """
         k, law = self.fields.k, self.law
         self._share_current()
@@ -320,13 +320,13 @@ class Newton:
             self._increment(self.frozen_system)
             if self._project() < 0.1 * self.accuracy:
                 return
-        raise NotConverged("velocity and pressure at given composition did not converge in 40 iterations")
+        raise NotConvergedError("velocity and pressure at given composition did not converge in 40 iterations")
 
     def solve(self, step: StepData) -> Counts:
         """One implicit step on the moving mesh; `fields.u` holds the guess and then the solution.
 
         Raises:
-            NotConverged: with the reason.
+            NotConvergedError: with the reason.
         """
         self.counts = Counts()
         rows = [(where, -step.a2 * last) for where, last in zip(self.slices[1:], step.last_increments, strict=True)]
@@ -337,12 +337,12 @@ class Newton:
             self.step_system.assemble([*rows, (self.slices[1], -self.motion.mismatch)])
             dx, dv = self._increment(self.step_system)
             if not np.isfinite(dx) or dx > 5:
-                raise NotConverged(f"the composition runs away (largest change {dx:.2g} in one iteration)")
+                raise NotConvergedError(f"the composition runs away (largest change {dx:.2g} in one iteration)")
             distance = self._project()
             moved = self.place(step)
             if distance < self.accuracy and dx < 1e-2 * self.accuracy and moved < self.accuracy:
                 return self.counts
-        raise NotConverged(
+        raise NotConvergedError(
             f"not converged in {self.max_iterations} iterations (creep law {distance:.1e}, Li fraction {dx:.1e}, "
             f"velocity {dv:.1e}, mesh {moved:.1e})"
         )
@@ -354,10 +354,10 @@ class Newton:
         self.motion.follow()
         self.motion.advance(step.positions, step.last_displacement, step.rate, step.a2)
         if not self.comm.allreduce(bool(np.all(self.motion.volumes() > 0)), op=MPI.LAND):
-            raise NotConverged("the mesh turned inside out")
+            raise NotConvergedError("the mesh turned inside out")
         height, where = self.motion.wall_height()
         if height < 0:
-            raise NotConverged(f"a void wall goes through the electrolyte at {where:.4g} um")
+            raise NotConvergedError(f"a void wall goes through the electrolyte at {where:.4g} um")
         self._share_current()
         change, size = largest(self.comm, np.max(np.abs(U - old), initial=0.0), np.max(np.abs(U), initial=0.0))
         return change / max(size, 1e-300)
@@ -367,5 +367,3 @@ def working_creep(electrode: Electrode) -> tuple[float, float]:
     """Creep prefactor [MPa^-n/h] and exponent of an electrode."""
     n = electrode.creep_exponent
     return electrode.creep_prefactor * STRESS**n * TIME, n
-
-

@@ -1,7 +1,7 @@
 """The one time loop: implicit BDF2 on the moving mesh, adapts, rejects and retries, hits asked times exactly.
 
-Step sizes come from a fixed ladder, 2^(k/4) seconds, so that round-off cannot change them; only a step that has to hit a
-time or a stop condition leaves it.
+Step sizes come from a fixed ladder, 2^(k/4) seconds, so that round-off cannot change them; only a step that has to hit
+a time or a stop condition leaves it.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from femli.case import Case
 from femli.errors import SolveError
 from femli.fields import largest
-from femli.solver import Counts, Newton, NotConverged, StepData
+from femli.solver import Counts, Newton, NotConvergedError, StepData
 from femli.units import TIME
 
 Array = NDArray[np.float64]
@@ -29,8 +29,11 @@ TOUCH = 0.02  # a wall node this low, over its height at the start, has come dow
 
 
 class Level(NamedTuple):
-    """The state at one time, in working units: values of (v, p, x) on this rank, node positions, and what the step
-    that led here did: the nodes' displacement and what it added to volume and host content."""
+    """The state at one time, in working units.
+
+    Values of (v, p, x) on this rank, node positions, and what the step that led here did: the nodes' displacement and
+    what it added to volume and host content.
+    """
 
     time: float
     v: Array
@@ -112,24 +115,22 @@ class Stepper:
         events: stop conditions brought to zero exactly.
     """
 
-    def __init__(
-        self, newton: Newton, case: Case, targets: Callable[[float], float], events: list[Event]
-    ) -> None:
+    def __init__(self, newton: Newton, case: Case, targets: Callable[[float], float], events: list[Event]) -> None:
         self.newton, self.case, self.targets, self.events = newton, case, targets, events
         self.fields, self.motion, self.comm = newton.fields, newton.motion, newton.comm
         self.tolerance = case.solver.time_tolerance
         self.smallest = case.solver.smallest_step / TIME
         self.levels: list[Level] = []
-        self.index: int | None = None  # rung of the ladder of the next step
+        self.index = self._first_rung()  # rung of the ladder of the next step
 
     # --- levels -----------------------------------------------------------------------------------------------------
 
     def capture(self, time: float) -> Level:
         """The current state as a level."""
         u = self.fields.u
-        arrays = [f.x.array.copy() for f in u]
+        v, p, x = (f.x.array.copy() for f in u)
         displacement = self.fields.displacement.x.array.copy()
-        return Level(time, *arrays, self.motion.positions(), displacement, self.newton.step_increments())
+        return Level(time, v, p, x, self.motion.positions(), displacement, self.newton.step_increments())
 
     def restore(self, stress: Array) -> None:
         """Back to the newest level."""
@@ -153,8 +154,9 @@ class Stepper:
         height, where = self.motion.wall_height()
         if height < TOUCH * self.motion.first_wall_height:
             raise SolveError(
-                f"a void wall has come down on the electrolyte at x = {where:.4g} um, t = {self.levels[0].time * TIME:.6g} s; "
-                "going on needs remeshing, which this version does not have; a higher void, a harder alloy or a lower "
+                f"a void wall has come down on the electrolyte at x = {where:.4g} um, "
+                f"t = {self.levels[0].time * TIME:.6g} s; going on needs remeshing, which this version does not "
+                "have; a higher void, a harder alloy or a lower "
                 "stack pressure keeps it open longer"
             )
 
@@ -220,8 +222,6 @@ class Stepper:
         """
         self._check_walls()
         stress = self.newton.stress().copy()
-        if self.index is None:
-            self.index = self._first_rung()
         self.index = min(self.index, self._rung(self._largest()))
         rejected = 0
         reason = ""
@@ -236,7 +236,7 @@ class Stepper:
             try:
                 counts, error = self.attempt(dt)
                 reason = f"local error {error:.2g} times the tolerance"
-            except NotConverged as failure:
+            except NotConvergedError as failure:
                 counts, error, reason = Counts(), np.inf, str(failure)
             if error <= 1.0:
                 break
@@ -246,9 +246,7 @@ class Stepper:
             self.index = min(self._rung(dt), self.index) - max(1, min(drop, 16))
         return self._accept(dt, counts, error, rejected, asked, stress)
 
-    def _accept(
-        self, dt: float, counts: Counts, error: float, rejected: int, asked: bool, stress: Array
-    ) -> Step:
+    def _accept(self, dt: float, counts: Counts, error: float, rejected: int, asked: bool, stress: Array) -> Step:
         stop = self._event(dt, stress)
         if stop is not None:
             dt, counts, asked = stop[1], stop[2], True

@@ -77,9 +77,7 @@ def scale_rows(case: Case, seen: Outlook) -> list[tuple[str, str, str]]:
         speed = layers.recession * 1e6 * 3600.0
         rows.append(("recession velocity v", f"{speed:.4g} um/h", "Omega_Li i/F, thinning of the foil"))
     if layers is not None and electrode.stress_coupling:
-        rows.append(
-            ("pressure drop S0", f"{layers.stress / 1e6:.4g} MPa", "at the contact at the start, closed form")
-        )
+        rows.append(("pressure drop S0", f"{layers.stress / 1e6:.4g} MPa", "at the contact at the start, closed form"))
         rows.append(("pressure layer l", length(layers.pressure_length), "at the start, closed form"))
     if layers is not None and x0 < 1.0:
         rows.append(("composition layer", length(layers.composition_length), f"D (1-x)/v at x = {x0:g}"))
@@ -90,11 +88,7 @@ def scale_rows(case: Case, seen: Outlook) -> list[tuple[str, str, str]]:
         bound = f"{seen.capacity_bound / MAH_CM2:.4g} mAh/cm^2"
         rows.append(("capacity bound", bound, "however fast Li diffuses"))
     if seen.duration is not None:
-        sure = (
-            "exactly, unless another stop comes first"
-            if current == 0.0
-            else "at most; another stop may come first"
-        )
+        sure = "exactly, unless another stop comes first" if current == 0.0 else "at most; another stop may come first"
         rows.append(("duration", duration(seen.duration), sure))
     return rows + _size_rows(case, seen)
 

@@ -58,9 +58,7 @@ def creep_prefactor_kind(exponent: float) -> Kind:
 
 
 # A plain number and the rest, which is the unit. Expressions such as "17 / (100 um)" are left to Pint.
-_NUMBER_UNIT = re.compile(
-    r"\s*((?>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?))\s*([A-Za-z\u00b5\u03bc\u00b0%].*)"
-)
+_NUMBER_UNIT = re.compile(r"\s*((?>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?))\s*([A-Za-z\u00b5\u03bc\u00b0%].*)")
 _TOWER = re.compile(r"(\^|\*\*)[\s(]*[-+]?[\d.]*[\s)]*(\^|\*\*)|(\^|\*\*)[\s(]*[-+]?\d{3,}")
 _LONGEST = 80
 # What Pint's parser raises on odd text; its own errors are of these types too.

@@ -43,9 +43,7 @@ def _graded(height: float, first: float = 0.02, growth: float = 1.25) -> np.ndar
     return edges / edges[-1]
 
 
-def _lateral(
-    width: float, centres_and_halves: list[tuple[float, float]], count: int, fine: int
-) -> np.ndarray:
+def _lateral(width: float, centres_and_halves: list[tuple[float, float]], count: int, fine: int) -> np.ndarray:
     """Abscissae that hit each void's edges, finer on the void."""
     parts = [np.linspace(0, width, count)]
     for centre, half in centres_and_halves:
@@ -122,9 +120,7 @@ def block(dimension: int, width: float, thickness: float, voids: list[tuple[floa
     return points, cells[volume > 1e-12]
 
 
-def _piece(
-    points: np.ndarray, cells: np.ndarray, fields: dict, rank: int, lagrange: bool
-) -> pv.UnstructuredGrid:
+def _piece(points: np.ndarray, cells: np.ndarray, fields: dict, rank: int, lagrange: bool) -> pv.UnstructuredGrid:
     used, local = np.unique(cells, return_inverse=True)
     local = local.reshape(cells.shape)
     dimension = points.shape[1]

@@ -242,9 +242,7 @@ def _toml(text: str) -> Any:
 def test_all_faults_in_one_go_with_file_and_key(tmp_path: Path) -> None:
     # Exact: four faults, four sentences; those of the file name the file, that of the command line says
     # --set.
-    text = (
-        MINIMAL.replace('"100 um"', "100").replace('"0.31 mA/cm^2"', '"3 V"') + "[solver]\ntolerence = 1e-8\n"
-    )
+    text = MINIMAL.replace('"100 um"', "100").replace('"0.31 mA/cm^2"', '"3 V"') + "[solver]\ntolerence = 1e-8\n"
     found = faults(tmp_path, text, ["stop.time=5"])
     assert len(found) == 4
     assert sum(sentence.startswith(str(tmp_path / "case.toml")) for sentence in found) == 3
@@ -297,9 +295,7 @@ def test_overrides_as_texts_and_as_tables_agree(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["foo", "=3", "a..b=3", "load.stack_pressure"])
 def test_texts_that_are_no_override(tmp_path: Path, text: str) -> None:
     # Exact: each is named with what is allowed.
-    assert faults(tmp_path, MINIMAL, [text]) == [
-        f"--set: {text}: is not an override; allowed: section.key=VALUE"
-    ]
+    assert faults(tmp_path, MINIMAL, [text]) == [f"--set: {text}: is not an override; allowed: section.key=VALUE"]
 
 
 def test_hash_ignores_what_does_not_change_the_result(tmp_path: Path) -> None:
@@ -345,18 +341,14 @@ def test_overridden_numbers_reach_the_electrode(tmp_path: Path) -> None:
         "creep prefactor",
     }
     assert not any(value.name.startswith("hardness") for value in own.provenance)
-    kept = load(
-        path, [f"electrode.material={material}", "electrode.diffusivity=initial"]
-    ).electrode_properties()
+    kept = load(path, [f"electrode.material={material}", "electrode.diffusivity=initial"]).electrode_properties()
     assert kept.log_diffusivity == (pytest.approx(math.log(1e-14)), 0.0)
 
 
 def test_a_full_alloy_of_the_user(tmp_path: Path) -> None:
     # Exact: every number is the user's, the solution ideal, D constant.
     path = write(tmp_path, MINIMAL)
-    alloy = load(
-        path, [FULL_ALLOY.replace("electrode.material = ", "electrode.material=")]
-    ).electrode_properties()
+    alloy = load(path, [FULL_ALLOY.replace("electrode.material = ", "electrode.material=")]).electrode_properties()
     assert (alloy.name, alloy.li_fraction, alloy.omega_host) == ("LiX", 0.9, 16e-6)
     assert alloy.log_diffusivity == (pytest.approx(math.log(1e-14)), 0.0)
     assert alloy.activity == (0.0, 0.0)
@@ -366,9 +358,7 @@ def test_a_full_alloy_of_the_user(tmp_path: Path) -> None:
 
 def test_equal_molar_volumes(tmp_path: Path) -> None:
     # Exact: both are that of Li.
-    case = load(
-        write(tmp_path, MINIMAL), {"electrode.material": "Li-5Mg", "electrode.molar_volumes": "equal"}
-    )
+    case = load(write(tmp_path, MINIMAL), {"electrode.material": "Li-5Mg", "electrode.molar_volumes": "equal"})
     assert case.electrode_properties().omega_host == 13.0e-6
 
 

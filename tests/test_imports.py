@@ -171,17 +171,13 @@ def test_a_circle_is_found(tmp_path: Path) -> None:
 
 def test_pictures_stand_alone(tmp_path: Path) -> None:
     # Exact: render may import errors and its own parts, nothing else. Source: written so below.
-    inside, _ = bad_package(
-        tmp_path, render="from femli import errors, render_style, case", render_style="", case=""
-    )
+    inside, _ = bad_package(tmp_path, render="from femli import errors, render_style, case", render_style="", case="")
     assert direction_faults(inside) == ["render imports case"]
 
 
 def test_outside_packages_have_one_owner(tmp_path: Path) -> None:
     # Exact: gmsh belongs to mesh alone, and laws know nothing but UFL. Source: written so below.
-    read_in = bad_package(
-        tmp_path, mesh_foil="import gmsh", outputs="import gmsh", laws="import ufl, numpy as np"
-    )
+    read_in = bad_package(tmp_path, mesh_foil="import gmsh", outputs="import gmsh", laws="import ufl, numpy as np")
     assert outside_faults(*read_in) == ["laws imports numpy", "outputs imports gmsh"]
 
 

@@ -89,9 +89,7 @@ def square(tmp_path: Path) -> mesh_parts.PartedMesh:
 
 def with_facet(whole: mesh_parts.PartedMesh, facet: np.ndarray) -> mesh_parts.PartedMesh:
     facets = np.vstack([whole.facets, facet])
-    return whole._replace(
-        facets=facets, facet_tags=np.append(whole.facet_tags, mesh_parts.BOUNDARIES["void"])
-    )
+    return whole._replace(facets=facets, facet_tags=np.append(whole.facet_tags, mesh_parts.BOUNDARIES["void"]))
 
 
 def test_meshes_whose_parts_mean_something_else_are_refused(tmp_path: Path) -> None:

@@ -42,9 +42,7 @@ def test_views(name, tmp_path):
 
 def test_no_results(tmp_path):
     # An empty folder ends with a sentence that names the file, not with a traceback.
-    answer = subprocess.run(
-        [*_command(), str(tmp_path)], capture_output=True, text=True, timeout=300, check=False
-    )
+    answer = subprocess.run([*_command(), str(tmp_path)], capture_output=True, text=True, timeout=300, check=False)
     assert answer.returncode != 0
     assert "fields.pvd: no such file" in answer.stdout + answer.stderr
     assert "Traceback" not in answer.stdout + answer.stderr

@@ -125,9 +125,7 @@ def test_outlook_at_rest_and_of_plating() -> None:
     # Exact: without current there are no layers and the time is the stop; plating has no capacity bound.
     rest = outlook(load(CASES / "foil_li5mg.toml", {"load.current_density": "0 A/m^2", "stop.time": "2 h"}))
     assert rest.layers is None and rest.duration == 7200.0
-    plating = outlook(
-        load(CASES / "foil_li5mg.toml", {"load.current_density": "-1 A/m^2", "stop.time": "2 h"})
-    )
+    plating = outlook(load(CASES / "foil_li5mg.toml", {"load.current_density": "-1 A/m^2", "stop.time": "2 h"}))
     assert plating.capacity_bound is None and plating.duration == 7200.0
 
 

@@ -120,9 +120,7 @@ def axes_of(view, dim):
     view.OrientationAxesVisibility = int(dim == 3)
     grid = view.AxesGrid
     grid.Visibility = 1
-    titles = {1: ("depth (um)", "", ""), 2: ("x (um)", "height (um)", ""), 3: ("x (um)", "y (um)", "z (um)")}[
-        dim
-    ]
+    titles = {1: ("depth (um)", "", ""), 2: ("x (um)", "height (um)", ""), 3: ("x (um)", "y (um)", "z (um)")}[dim]
     grid.XTitle, grid.YTitle, grid.ZTitle = titles
     for axis in "XYZ":
         setattr(grid, f"{axis}TitleColor", BLACK)
@@ -178,9 +176,7 @@ def arrows(source, view, dim, window):
         x0, x1, y0, y1, _, _ = source.GetDataInformation().GetBounds()
         count = [30, max(int(30 * (y1 - y0) / (x1 - x0)), 3), 1]
         image = pv.ResampleToImage(registrationName="grid of arrows", Input=source, SamplingDimensions=count)
-        places = pv.Threshold(
-            registrationName="in the metal", Input=image, Scalars=["POINTS", "vtkValidPointMask"]
-        )
+        places = pv.Threshold(registrationName="in the metal", Input=image, Scalars=["POINTS", "vtkValidPointMask"])
         places.LowerThreshold, places.UpperThreshold = 1.0, 1.0
     glyph = pv.Glyph(registrationName="arrows", Input=places, GlyphType="Arrow")
     glyph.OrientationArray = ["POINTS", array]

@@ -119,9 +119,7 @@ def unsupported_platform() -> list[str]:
     reasons = []
     if platform.system() != "Linux" or platform.machine() != "x86_64":
         here = f"{platform.system()} {platform.machine()}"
-        reasons.append(
-            f"the DOLFINx wheels are for Linux on x86-64, this is {here}: use docker/ or conda-forge"
-        )
+        reasons.append(f"the DOLFINx wheels are for Linux on x86-64, this is {here}: use docker/ or conda-forge")
     name, version = platform.libc_ver()
     if name == "glibc" and tuple(int(part) for part in version.split(".")[:2]) < MINIMUM_GLIBC:
         reasons.append(f"the DOLFINx wheels need glibc >= 2.34, this is {version}: take Debian 12 or newer")
