@@ -26,8 +26,9 @@ demo: setup ## run the main case and leave its pictures in results/demo
 test: lint types ## lint, types and the test suite, serial and under mpiexec (without the slow part)
 	$(IN_VENV) python -m pytest -m "not slow"
 
-verify: setup ## the full verification record: every test, the slow ones included
+verify: setup ## the full verification record: every test, the slow ones included, and docs/verification.md
 	$(IN_VENV) python -m pytest -m "slow or not slow"
+	$(IN_VENV) python tools/verification_record.py
 
 lint: setup ## ruff: rules and format
 	$(IN_VENV) ruff check .

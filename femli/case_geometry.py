@@ -97,9 +97,15 @@ class Mesh(Section):
 
     interface_size: OptionalLength = Field(
         None,
-        description="Cell at the contact; automatic where left out: a tenth of the pressure layer, floored.",
+        description="Cell at the contact; automatic where left out: a tenth of the pressure layer (in 1D with local D "
+        "no more than the layer at depletion), floored.",
     )
-    growth: float = Field(1.15, gt=1.0, le=2.0, description="Size of a cell over that of the one below it.")
+    growth: float | None = Field(
+        None,
+        gt=1.0,
+        le=2.0,
+        description="Size of a cell over that of the one below it; where left out 1.12 in 1D, 1.15 in 2D and 3D.",
+    )
     size: OptionalLength = Field(None, description="Largest cell; automatic where left out, from the thickness.")
     edge_size: OptionalLength = Field(
         None, description="Cell at a void edge; automatic where left out, from the half width."

@@ -3,7 +3,8 @@
 Everything is written on the current (new) mesh. The balances of Li and host are conservative: what a step adds to a
 content is the difference of integrals over the new and the old mesh, so that totals are kept to round-off. The rows
 that are solved are their sum, the balance of volume, and the host; no other rule is imposed for div v. With BDF2 the
-rate of a content is a0 (increment of this step) - a2 (increment of the last step), the latter a vector. Only UFL is imported.
+rate of a content is a0 (increment of this step) - a2 (increment of the last step), the latter a vector.
+Only UFL is imported.
 """
 
 from typing import Any, NamedTuple

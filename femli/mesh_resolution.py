@@ -5,11 +5,14 @@ from typing import NamedTuple
 
 from femli.case import Case
 from femli.errors import MeshError
-from femli.scales import layer_length
+from femli.materials import Electrode
+from femli.scales import layer_length, recession_velocity
 from femli.seeding import SeededVoid, lateral_extents
 from femli.units import LENGTH
 
 LAYER_SHARE = 10.0  # the automatic cell at the interface is the layer length over this
+DEPLETED = 0.31  # Li fraction of a depleted surface where the case has no stop.li_fraction
+GROWTH = {1: 1.12, 2: 1.15, 3: 1.15}  # automatic, by dimension
 FLOORS = {1: 5e-4, 2: 5e-4, 3: 0.05}  # um, smallest automatic interface cell without voids, by dimension
 VOIDED_FLOOR = 0.2  # um, the same along the contact of a 2D foil with voids (its cells are not flat there)
 EDGE_SHARE = {2: 20.0, 3: 4.0}  # the automatic void edge is the half width over this, by dimension
@@ -45,6 +48,10 @@ def resolution(case: Case, voids: tuple[SeededVoid, ...]) -> Resolution:
 
     * interface_size: a tenth of the case's layer length l = 2 D x0 S0 / ((n - 1) J0 R T), not below 0.5 nm in
       1D and 2D, 0.05 um in 3D; with voids not below 0.2 um in 2D and half of the smallest half width in 3D.
+      In 1D with D of the local composition also no more than the layer at depletion, over which D falls by e:
+      D(x) / (|d ln D/dx| v0), x = stop.li_fraction (0.31 without it), v0 = Omega_Li i/F. Capacities then
+      are within 0.1 % of a mesh without limit (with l/10 alone they are 0.7 % high at 10 at% Mg).
+    * growth: 1.12 in 1D, 1.15 in 2D and 3D.
     * edge_size: a twentieth (3D: a quarter) of each void's half width, not below 0.05 um (but always
       fine enough for the void: at most a quarter of its half width and its height).
     * size: a twentieth of the thickness (3D: an eighth).
@@ -56,16 +63,17 @@ def resolution(case: Case, voids: tuple[SeededVoid, ...]) -> Resolution:
     """
     geometry, asked = case.geometry, case.geometry.mesh
     dimension, thickness = geometry.dimension, geometry.electrode_thickness / LENGTH
+    growth = asked.growth or GROWTH[dimension]
     size = asked.size / LENGTH if asked.size else thickness / LARGEST_SHARE[dimension]
     interface = asked.interface_size / LENGTH if asked.interface_size else _layer_cell(case, voids, size)
     lateral = tuple(max(size, extent / COLUMNS[dimension]) for extent in lateral_extents(geometry))
     if not voids:
-        return Resolution(min(interface, size), size, lateral, asked.growth)
+        return Resolution(min(interface, size), size, lateral, growth)
     edges = tuple(_edge(asked.edge_size, void, number, dimension) for number, void in enumerate(voids, start=1))
     walls = tuple(
         max(edge, min(v.half_width, v.height) / WALL_SHARE[dimension]) for v, edge in zip(voids, edges, strict=True)
     )
-    return Resolution(min(interface, size), size, lateral, asked.growth, edges, walls)
+    return Resolution(min(interface, size), size, lateral, growth, edges, walls)
 
 
 def _edge(asked: float | None, void: SeededVoid, number: int, dimension: int) -> float:
@@ -84,9 +92,22 @@ def _edge(asked: float | None, void: SeededVoid, number: int, dimension: int) ->
 
 def _layer_cell(case: Case, voids: tuple[SeededVoid, ...], largest: float) -> float:
     """Automatic cell at the contact; without current there is no layer and the largest cell will do."""
-    current = abs(case.load.current_density)
-    length = layer_length(case.electrode_properties(), current) / LENGTH if current > 0.0 else math.inf
-    floor = FLOORS[case.geometry.dimension]
+    current, dimension = case.load.current_density, case.geometry.dimension
+    electrode = case.electrode_properties()
+    cell = math.inf
+    if current != 0.0:
+        cell = layer_length(electrode, abs(current)) / LENGTH / LAYER_SHARE
+    if current > 0.0 and dimension == 1:
+        cell = min(cell, _depleted_layer(electrode, current, case.stop.li_fraction or DEPLETED))
+    floor = FLOORS[dimension]
     if voids:
-        floor = VOIDED_FLOOR if case.geometry.dimension == 2 else min(v.half_width for v in voids) / 2.0
-    return min(max(length / LAYER_SHARE, floor), largest)
+        floor = VOIDED_FLOOR if dimension == 2 else min(v.half_width for v in voids) / 2.0
+    return min(max(cell, floor), largest)
+
+
+def _depleted_layer(electrode: Electrode, current: float, x: float) -> float:
+    """Length over which D falls by e at a surface depleted to a Li fraction, um; infinite where D is constant."""
+    c0, c1 = electrode.log_diffusivity
+    if c1 == 0.0 or electrode.li_fraction == 1.0:
+        return math.inf
+    return math.exp(c0 + c1 * (1.0 - x)) / (abs(c1) * recession_velocity(electrode, current)) / LENGTH

@@ -2,8 +2,9 @@
 
 import difflib
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib
 import numpy as np
@@ -13,19 +14,20 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from femli.errors import CaseError
 from femli.render_read import Array, Frame, Run, table
-from femli.render_style import COMPOSITION, PAGE, PRESSURE, SPEED, STRESS, Margins, save, sheet, when
+from femli.render_style import COMPOSITION, PAGE, PRESSURE, SPEED, STRESS, Margins, save, sheet, when, widened
 
-CAPACITY, TIME = "capacity [mAh/cm^2]", "time [s]"
+CAPACITY, TIME, CONTACT = "capacity [mAh/cm^2]", "time [s]", "contact_fraction [-]"
 BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"  # apart for colour-blind readers too
 
 
 class Panel(NamedTuple):
-    """Curves that share an axis: its label, factor from the file's unit, column -> short name, log axis."""
+    """Curves that share an axis: label, factor from the file's unit, column -> short name, log axis, least span."""
 
     label: str
     factor: float
     columns: dict[str, str]
     log: bool = False
+    least: float = 0.0
 
 
 PANELS = (
@@ -43,8 +45,8 @@ PANELS = (
             "pressure_min [Pa]": "anywhere, smallest",
         },
     ),
-    Panel(r"depth of $p_\mathrm{min}$ (µm)", 1e6, {"pressure_min_depth [m]": ""}),
-    Panel("contact fraction", 1.0, {"contact_fraction [-]": ""}),
+    Panel(r"depth of $p_\mathrm{min}$ (µm)", 1e6, {"pressure_min_depth [m]": ""}, least=0.1),
+    Panel("contact fraction", 1.0, {CONTACT: ""}),
     Panel("area of voids (µm²)", 1e12, {"void_area [m^2]": ""}),
     Panel("volume of voids (µm³)", 1e18, {"void_volume [m^3]": ""}),
     Panel("voltage (mV)", 1e3, {"cell_voltage [V]": "cell", "overpotential [V]": "overpotential"}),
@@ -91,6 +93,8 @@ def history(run: Run, path: Path, overlay: Path | None = None) -> Path:
     rows = _with_capacity(run)
     curve = measured(overlay, rows) if overlay is not None else None
     drawn = [panel for panel in PANELS if any(name in rows for name in panel.columns)]
+    if "void_count [-]" not in rows:
+        drawn = [panel for panel in drawn if CONTACT not in panel.columns]  # all of it, all the time
     if curve is not None:
         extra = [panel for panel in PANELS if panel not in drawn and any(name in curve for name in panel.columns)]
         drawn += extra
@@ -113,9 +117,13 @@ def _with_capacity(run: Run) -> pd.DataFrame:
 
 
 def _panel(ax: Axes, panel: Panel, rows: pd.DataFrame, curve: pd.DataFrame | None, source: str) -> None:
-    capacity = rows[CAPACITY].to_numpy()
-    for (name, short), colour in zip(panel.columns.items(), (BLUE, ORANGE, GREEN), strict=False):
-        if name in rows:
+    capacity, unit = rows[CAPACITY].to_numpy(), "mAh/cm²"
+    share = 1.0
+    if float(np.abs(capacity).max()) < 0.1:
+        capacity, unit, share = capacity * 1e3, "µAh/cm²", 1e3
+    names, hidden = _short_names(panel, rows)
+    for (name, short), colour in zip(names.items(), (BLUE, ORANGE, GREEN), strict=False):
+        if name in rows and name not in hidden:
             values = rows[name].to_numpy() * panel.factor
             if panel.log:
                 values = np.where(np.abs(values) > 0.0, np.abs(values), np.nan)  # row 0 has no step and no error
@@ -124,23 +132,38 @@ def _panel(ax: Axes, panel: Panel, rows: pd.DataFrame, curve: pd.DataFrame | Non
         if curve is not None and name in curve:
             label = source if name == next(n for n in panel.columns if n in curve) else None
             points = curve[name] * panel.factor
-            ax.plot(curve[CAPACITY], points, "o", ms=3, mfc="none", mec=colour, mew=0.8, label=label)
+            ax.plot(curve[CAPACITY] * share, points, "o", ms=3, mfc="none", mec=colour, mew=0.8, label=label)
     if panel.log and any(name in rows and (rows[name].abs() > 0).any() for name in panel.columns):
         ax.set_yscale("log")
     else:
         ax.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+        ax.set_ylim(widened(*ax.get_ylim(), panel.least))
     low, high = ax.get_ylim()
     if panel.label.startswith("pressure") and low < 0.0 < high:
         ax.axhspan(low, 0.0, color="#f0f0f0", lw=0, zorder=0)
-        ax.annotate("tension", (0.97, 0.03), xycoords="axes fraction", ha="right", fontsize=7, color="0.4")
+        place: Any = {"xytext": (3, -2), "textcoords": "offset points", "va": "top", "fontsize": 7, "color": "0.4"}
+        ax.annotate("tension", (0.0, 0.0), xycoords=("axes fraction", "data"), **place)
         ax.set_ylim(low, high)
     largest = float(capacity.max())
     if largest > 0.0:
-        ax.set_xlim(0.0, max(largest, float(curve[CAPACITY].max()) if curve is not None else 0.0))
+        ax.set_xlim(0.0, max(largest, share * float(curve[CAPACITY].max()) if curve is not None else 0.0))
     ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-    ax.set(xlabel="capacity (mAh/cm²)", ylabel=panel.label)
+    ax.set(xlabel=f"capacity ({unit})", ylabel=panel.label)
     if ax.get_legend_handles_labels()[1]:
         ax.legend(handlelength=1.3, labelspacing=0.2, borderpad=0.2)
+
+
+def _short_names(panel: Panel, rows: pd.DataFrame) -> tuple[dict[str, str], set[str]]:
+    """Names for the legend, and columns that would lie under another curve: in 1D the smallest is the mean."""
+    names, hidden = dict(panel.columns), set[str]()
+    present = [name for name in names if name in rows]
+    for first, second in pairwise(present):
+        where, what = names[second].rpartition(", ")[::2]
+        same_place = names[first].rpartition(", ")[0] == where
+        if same_place and first not in hidden and np.allclose(rows[first], rows[second], rtol=1e-9, atol=0.0):
+            names[first] += f" and {what}"
+            hidden.add(second)
+    return names, hidden
 
 
 def depth_profiles(frames: Sequence[Frame], stack_pressure: float | None, path: Path) -> Path:

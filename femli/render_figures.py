@@ -35,6 +35,7 @@ from femli.render_style import (
     save,
     sheet,
     when,
+    widened,
 )
 
 SHOWN = (COMPOSITION, PRESSURE, STRESS, SPEED)
@@ -78,6 +79,7 @@ def course(ax: Axes, shapes: Sequence[Plane], quantity: Quantity, legend: bool =
         profile(ax, shape, quantity, color=shade, lw=0.9, label=moment(shape))
     ax.set(xlabel=shapes[0].label, ylabel=quantity.label, xlim=shapes[0].width)
     ax.margins(y=0.1)
+    ax.set_ylim(widened(*ax.get_ylim()))
     if legend:
         title = "mAh/cm²" if shapes[0].capacity is not None else "time (s)"
         style = {"handlelength": 0.8, "borderpad": 0.2, "borderaxespad": 0.3, "alignment": "left"}

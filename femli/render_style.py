@@ -14,6 +14,7 @@ from femli.render_read import Array
 
 MM = 1 / 25.4  # inches in one millimetre
 COLUMN, PAGE = 85.0, 180.0  # widths of journal figures in mm
+NARROWEST = 4e-3  # least span of a scale over its largest value: numbers on axes keep to five digits
 DPI = 300
 STYLE: Any = {
     "font.family": "DejaVu Sans",
@@ -82,6 +83,7 @@ def colours(quantity: Quantity, values: Array, weights: Array | None = None) -> 
     if high - low < 1e-6 * max(abs(low), abs(high), 1e-30):  # uniform: a band around the value, not noise in colours
         margin = 0.01 * abs(high) or 1.0
         low, high = low - margin, high + margin
+    low, high = widened(low, high)
     slack = 0.01 * (high - low)
     under, over = smallest < low - slack, largest > high + slack
     if quantity.scale == "signed" and smallest < -0.02 * abs(high):
@@ -93,6 +95,15 @@ def colours(quantity: Quantity, values: Array, weights: Array | None = None) -> 
         low = max(low, 1e-4 * high)
         return Colours(quantity.colours, LogNorm(low, high), _extend(smallest < low, over))
     return Colours(quantity.colours, Normalize(low, high), _extend(under, over))
+
+
+def widened(low: float, high: float, least: float = 0.0) -> tuple[float, float]:
+    """Limits moved apart where they are closer than `least` or than `NARROWEST` of the larger value.
+
+    What varies less is shown as the constant that it nearly is, and tick labels stay short enough for their place.
+    """
+    missing = max(least, NARROWEST * max(abs(low), abs(high))) - (high - low)
+    return (low - 0.5 * missing, high + 0.5 * missing) if missing > 0.0 else (low, high)
 
 
 def _extend(under: bool, over: bool) -> str:

@@ -1,0 +1,132 @@
+"""What the tests of whole runs share: short cases, a run's rooms, and histories."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+from mpi4py import MPI
+
+import pandas as pd
+
+import femli
+from femli import fields, mesh
+from femli.case import Case
+from femli.motion import Motion
+from femli.simulation import next_target
+from femli.solver import Newton
+from femli.stepper import Stepper
+
+ROOT = Path(__file__).resolve().parents[1]
+FOIL = ROOT / "cases" / "foil_li10mg_initial.toml"
+MPIEXEC = Path(sys.executable).parent / "mpiexec"
+
+# A small foil with a void, on a coarse mesh. The nonlinear tolerance is tighter than the default one, so that what is
+# left after the last iteration is not mistaken for a difference between ranks.
+VOIDED = """
+[geometry]
+dimension = 2
+width = "8 um"
+electrode_thickness = "10 um"
+[geometry.mesh]
+interface_size = "0.4 um"
+growth = 1.4
+edge_size = "0.2 um"
+[[geometry.voids.list]]
+x = "3.5 um"
+half_width = "2 um"
+contact_angle = "60 deg"
+[electrode]
+material = "Li-5Mg"
+activity = "ideal"
+creep_scaling = "none"
+molar_volumes = "equal"
+[load]
+current_density = "0.31 mA/cm^2"
+stack_pressure = "2 MPa"
+[stop]
+capacity = "0.001 mAh/cm^2"
+[solver]
+tolerance = 1e-10
+[output]
+every = "0.0005 mAh/cm^2"
+"""
+AXISYMMETRIC = VOIDED.replace("[geometry]\n", '[geometry]\nkind = "axisymmetric"\n').replace("3.5 um", "0 um")
+# Depleted within seconds of computing, with three snapshots on the way.
+SHORT = {
+    "electrode.material": "Li-20Mg",
+    "geometry.electrode_thickness": "30 um",
+    "stop.li_fraction": 0.6,
+    "output.every": "0.02 mAh/cm^2",
+}
+
+
+def written(folder: Path, text: str, name: str = "case.toml") -> Path:
+    """A case file."""
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+def short(**more: object) -> Case:
+    """The short foil, with more keys set (dots as double underscores)."""
+    return femli.load(FOIL, SHORT | {key.replace("__", "."): value for key, value in more.items()})
+
+
+def stepper(case: Case) -> Stepper:
+    """All rooms of a run but the recorder, at the consistent state; no stop conditions."""
+    electrode = case.electrode_properties()
+    owned = fields.create(mesh.build(case, MPI.COMM_WORLD), case, electrode)
+    motion = Motion(owned)
+    made = Stepper(Newton(owned, motion, case, electrode), case, lambda time: next_target(case, time), [])
+    made.start()
+    return made
+
+
+def history(folder: Path) -> pd.DataFrame:
+    return pd.read_csv(folder / "history.csv")
+
+
+def worst_difference(a: pd.DataFrame, b: pd.DataFrame) -> tuple[float, str]:
+    """Largest difference of two histories over the largest value of its column, and the column.
+
+    What is not the state is left out: wall time and iterations; the balances are held against 1.
+    """
+    assert list(a.columns) == list(b.columns)
+    assert len(a) == len(b)
+    worst = (0.0, "")
+    for name in a.columns:
+        if name.startswith(("wall_time", "newton_iterations", "linear_iterations")):
+            continue
+        scale = 1.0 if "balance" in name else max(a[name].abs().max(), 1e-300)
+        worst = max(worst, (float((a[name] - b[name]).abs().max() / scale), name))
+    return worst
+
+
+def command(*words: str, ranks: int = 1, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+    """Run `python words` on ranks, as a user does."""
+    start = [str(MPIEXEC), "-n", str(ranks)] if ranks > 1 else []
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        [*start, sys.executable, *words],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        cwd=ROOT,
+        env=environment,
+        check=False,
+    )
+
+
+def script(path: str) -> types.ModuleType:
+    """A script of the project as a module."""
+    name = Path(path).stem
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, ROOT / path)
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+    return sys.modules[name]
