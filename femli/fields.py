@@ -147,7 +147,7 @@ def create(domain: Domain, case: Case, electrode: Electrode) -> Fields:
     w, displacement = fem.Function(W, name="w"), fem.Function(W, name="displacement")
     constants = {name: fem.Constant(mesh, float(value)) for name, value in _numbers(case, electrode).items()}
     node_of_dof = np.empty(Q.dofmap.index_map.size_local + Q.dofmap.index_map.num_ghosts, dtype=np.int32)
-    node_of_dof[Q.dofmap.list.ravel()] = mesh.geometry.dofmap.ravel()
+    node_of_dof[Q.dofmap.list.ravel()] = mesh.geometry.dofmaps[0].ravel()
     return Fields(
         domain=domain,
         u=u,

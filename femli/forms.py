@@ -72,8 +72,9 @@ def rigid_plate(t: Expr, u: Unknowns, k: Any, f: Frame) -> Expr:
     Weak:    int_collector K grad_s(v.n) . grad_s(w.n) = 0 with K -> infinity; a uniform w.n costs nothing, so the mean
     traction is untouched.
     """
-    g = ufl.grad(u.v[-1]) - ufl.dot(ufl.grad(u.v[-1]), f.n) * f.n
-    h = ufl.grad(t[-1]) - ufl.dot(ufl.grad(t[-1]), f.n) * f.n
+    up = len(t) - 1
+    g = ufl.grad(u.v[up]) - ufl.dot(ufl.grad(u.v[up]), f.n) * f.n
+    h = ufl.grad(t[up]) - ufl.dot(ufl.grad(t[up]), f.n) * f.n
     return f.weight * k.plate_stiffness * ufl.dot(g, h) * f.ds(f.parts["collector"])
 
 

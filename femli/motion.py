@@ -264,7 +264,7 @@ class Motion:
 
     def volumes(self) -> Array:
         """Cell volumes over that of a unit cell [um^dim], (cells,); negative where a cell turned inside out."""
-        nodes = self.mesh.geometry.x[self.mesh.geometry.dofmap][:, :, : self.dim]
+        nodes = self.mesh.geometry.x[self.mesh.geometry.dofmaps[0]][:, :, : self.dim]
         return self.orientation * np.linalg.det(nodes[:, 1:] - nodes[:, :1])
 
     def distortion_rate(self) -> float:

@@ -19,6 +19,8 @@ from femli.solver import Newton
 from femli.stepper import Event, Stepper
 from femli.units import LENGTH, TIME
 
+MET = 1e-9  # a resumed run that ended with a stop condition is within this of it
+
 
 def run(
     case: Case,
@@ -68,7 +70,8 @@ def march(
     case: Case, stepper: Stepper, recorder: Recorder, on_step: Callable[[StepReport], None] | None
 ) -> dict[str, Any]:
     """Step until a stop condition holds; a failure leaves its last good state and a summary."""
-    reason = reached(case, stepper.levels[0].time)
+    done = (event.reason for event in stepper.events if event.value() <= MET)
+    reason = next(done, None) or reached(case, stepper.levels[0].time)
     try:
         while reason is None:
             step = stepper.advance()
