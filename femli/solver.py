@@ -162,7 +162,7 @@ class Newton:
         self.max_iterations = case.solver.max_iterations
         self.applied_flux = flux_of_current(case.load.current_density, electrode)
         self._rows()
-        self._forms(case)
+        self._forms(case, electrode)
         self._points()
         self.full_area = total(self.comm, fem.assemble_scalar(self.interface_area))
         self.counts = Counts()
@@ -173,20 +173,22 @@ class Newton:
         self.offsets = np.concatenate([[0], np.cumsum(sizes)])
         self.slices = [slice(a, b) for a, b in zip(self.offsets[:-1], self.offsets[1:], strict=True)]
 
-    def _forms(self, case: Case) -> None:
+    def _forms(self, case: Case, electrode: Electrode) -> None:
         fl, k = self.fields, self.fields.k
         spaces = [u.function_space for u in fl.u]
         t = forms.Unknowns(*[ufl.TestFunction(V) for V in spaces])
         du = forms.Unknowns(*[ufl.TrialFunction(V) for V in spaces])
         no_slip = case.interface.contact == "no_slip"
         held = bcs.velocity_conditions(fl.domain, spaces[0], no_slip)
-        F = forms.residuals(t, fl.u, fl.x_old, fl.state, k, fl.frame, case.load.plate)
-        J = forms.jacobian(F, t, fl.u, du, k, fl.frame)
-        self.step_system = LinearSolver(J, F, held, self.offsets)
-        Fz = forms.frozen_residuals(t, fl.u, fl.state, k, fl.frame, case.load.plate)
-        Jz = [[ufl.derivative(row, fl.u[j], du[j]) for j in range(3)] for row in Fz]
         everywhere = np.arange(fl.u.x.x.index_map.size_local + fl.u.x.x.index_map.num_ghosts, dtype=np.int32)
         frozen = fem.dirichletbc(np.float64(0.0), everywhere, spaces[2])
+        F = forms.residuals(t, fl.u, fl.x_old, fl.state, k, fl.frame, case.load.plate)
+        J = forms.jacobian(F, t, fl.u, du, k, fl.frame)
+        # Without host its balance holds of itself; solved, round-off with x > 1 would grow (diffusion D (1 - x) < 0).
+        self.pure = electrode.li_fraction == 1.0
+        self.step_system = LinearSolver(J, F, [*held, frozen] if self.pure else held, self.offsets)
+        Fz = forms.frozen_residuals(t, fl.u, fl.state, k, fl.frame, case.load.plate)
+        Jz = [[ufl.derivative(row, fl.u[j], du[j]) for j in range(3)] for row in Fz]
         self.frozen_system = LinearSolver(Jz, Fz, [*held, frozen], self.offsets)
         f, q = fl.frame, t.x
         phi = laws.li_volume_fraction(fl.u.x, k)
@@ -332,6 +334,8 @@ class Newton:
         rows = [(where, -step.a2 * last) for where, last in zip(self.slices[1:], step.last_increments, strict=True)]
         self.fields.k.rate.value = step.rate
         self.fields.x_old.x.array[:] = step.x_old
+        if self.pure:  # x is held; an extrapolated guess would carry its round-off on
+            self.fields.u.x.x.array[:] = step.x_old
         self.place(step)
         for _ in range(self.max_iterations):
             self.step_system.assemble([*rows, (self.slices[1], -self.motion.mismatch)])
