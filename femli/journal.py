@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -14,19 +14,10 @@ from .errors import CaseError
 from .terminal import console
 from .units import MAH_CM2
 
+if TYPE_CHECKING:  # the recorder needs the solver's libraries, which the terminal does not
+    from .outputs import StepReport
+
 LOG_NAME = "log.txt"
-
-
-class Step(Protocol):
-    """What a step of the solver tells about itself; SI."""
-
-    time: float
-    capacity: float
-    dt: float
-    li_fraction_interface_min: float
-    pressure_interface_min: float
-    newton_iterations: int
-    progress: float
 
 
 class _Page(logging.Handler):
@@ -115,7 +106,7 @@ class Journal:
         self.log.removeHandler(self.waiting)
         self.log.addHandler(self.file)
 
-    def step(self, step: Step) -> None:
+    def step(self, step: StepReport) -> None:
         """Show an accepted step; called on every rank."""
         if self.rank != 0:
             return
@@ -126,6 +117,3 @@ class Journal:
             f"p {step.pressure_interface_min / 1e6:.3f} MPa  dt {step.dt:.2g} s"
         )
         self.bar.update(self.task, completed=min(max(step.progress, 0.0), 1.0), description=text)
-
-
-__all__ = ["Journal", "Step"]

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from femli.case import Case
 from femli.errors import SolveError
 from femli.fields import largest
-from femli.solver import Counts, Newton, NotConvergedError, StepData
+from femli.solver import Counts, Newton, StepData
+from femli.solver_linear import NotConvergedError
 from femli.units import TIME
 
 Array = NDArray[np.float64]
