@@ -46,6 +46,7 @@ class Checkpoint:
         cells = mesh.topology.index_map(mesh.topology.dim)
         self.count = cells.size_global
         self.order = np.asarray(mesh.topology.original_cell_index[: cells.size_local], dtype=np.int64)
+        self.damaged = False
         self.scratch = fem.Function(fields.u.p.function_space)
 
     # --- to and from rows of cells ----------------------------------------------------------------------------------
@@ -116,9 +117,10 @@ class Checkpoint:
                     group.attrs["time"] = time
                     for name, rows in arrays.items():
                         group[name] = rows
-            if (self.folder / FILE).exists():
+            if (self.folder / FILE).exists() and not self.damaged:  # a damaged one must not push out a good one
                 os.replace(self.folder / FILE, self.folder / PREVIOUS)
             os.replace(new, self.folder / FILE)
+            self.damaged = False
         self.comm.barrier()
 
     def load(self) -> dict[str, Any]:
@@ -161,6 +163,7 @@ class Checkpoint:
                     return self._content(file)
             except (OSError, KeyError, ValueError) as error:
                 faults.append(f"{path}: cannot be read ({error})")
+                self.damaged = True
         return "\n".join(faults) or f"{self.folder}: no checkpoint to resume from; run without --resume"
 
     def _content(self, file: h5py.File) -> dict[str, Any]:

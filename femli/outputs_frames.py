@@ -116,6 +116,7 @@ class Frames:
         functions = [*self.point.values(), *self.vectors.values(), *self.cells.values()]
         with VTKFile(self.comm, str(target / f"{name}.pvd"), "w") as file:
             file.write_function(functions, time)
+        del file  # its end writes its own index once more
         self.comm.barrier()
         if self.comm.rank == 0:
             (target / f"{name}.pvd").unlink()

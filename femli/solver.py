@@ -28,6 +28,8 @@ from femli.units import STRESS, TIME
 
 Array = NDArray[np.float64]
 
+STILL = 1e-7  # um; a mesh that moves less in a step is at rest, and only round-off is left in its motion
+
 
 @dataclass
 class Counts:
@@ -256,7 +258,7 @@ class Newton:
                 raise NotConvergedError(f"the composition runs away (largest change {dx:.2g} in one iteration)")
             distance = self._project()
             moved = self.place(step)
-            if distance < self.accuracy and dx < 1e-2 * self.accuracy and moved < self.accuracy:
+            if distance < 0.1 * self.accuracy and dx < 1e-2 * self.accuracy and moved < self.accuracy:
                 return self.counts
         raise NotConvergedError(
             f"not converged in {self.max_iterations} iterations (creep law {distance:.1e}, Li fraction {dx:.1e}, "
@@ -276,7 +278,7 @@ class Newton:
             raise NotConvergedError(f"a void wall goes through the electrolyte at {where:.4g} um")
         self._share_current()
         change, size = largest(self.comm, np.max(np.abs(U - old), initial=0.0), np.max(np.abs(U), initial=0.0))
-        return change / max(size, 1e-300)
+        return change / max(size, STILL)
 
 
 def working_creep(electrode: Electrode) -> tuple[float, float]:

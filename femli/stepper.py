@@ -225,7 +225,7 @@ class Stepper:
         stress = self.newton.stress().copy()
         self.index = min(self.index, self._rung(self._largest()))
         rejected = 0
-        reason = ""
+        reason = "the mesh is stretched too fast"
         while True:
             dt, asked = self._clip(2.0 ** (self.index / 4) / TIME)
             if dt < self.smallest and not asked:
