@@ -28,6 +28,7 @@ class _Page(logging.Handler):
         self.page = page
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Print a message, warnings in yellow."""
         style = "yellow" if record.levelno == logging.WARNING else None
         self.page.print(self.format(record), style=style, markup=False)
 
@@ -40,6 +41,7 @@ class _Waiting(logging.Handler):
         self.kept: list[logging.LogRecord] = []
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Keep a message."""
         self.kept.append(record)
 
 

@@ -2,7 +2,7 @@
 
 Each iteration is one linear solve for (v, p, x) about the stress state T at quadrature points, then (a) T is set to the
 projection of the linear step onto the creep law, (b) the mesh is moved to where its boundaries now are. No line search,
-no continuation in the exponent. The start, and the fallback, is one solve with uniform viscosity and x held.
+no continuation in the exponent. The start is one solve with uniform viscosity and x held.
 """
 
 from dataclasses import dataclass
@@ -216,7 +216,7 @@ class Newton:
         return dx, dv / max(v, 1e-300)
 
     def consistent(self) -> None:
-        """Velocity, pressure and stress at the given composition: the state at t = 0, and the fallback.
+        """Velocity, pressure and stress at the given composition: the state at t = 0.
 
         Raises:
             NotConvergedError: after 40 iterations.

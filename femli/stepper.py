@@ -4,7 +4,7 @@ Step sizes come from a fixed ladder, 2^(k/4) seconds, so that round-off cannot c
 a time or a stop condition leaves it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -157,8 +157,7 @@ class Stepper:
             raise SolveError(
                 f"a void wall has come down on the electrolyte at x = {where:.4g} um, "
                 f"t = {self.levels[0].time * TIME:.6g} s; going on needs remeshing, which this version does not "
-                "have; a higher void, a harder alloy or a lower "
-                "stack pressure keeps it open longer"
+                "have; a higher void, a harder alloy or a lower stack pressure keeps it open longer"
             )
 
     # --- one step ---------------------------------------------------------------------------------------------------
@@ -269,14 +268,11 @@ class Stepper:
 
     def _event(self, dt: float, stress: Array) -> tuple[str, float, Counts] | None:
         """If a stop condition was passed, solve again for the step that meets it exactly."""
-        passed = [e for e in self.events if e.value() <= 0]
-        if not passed:
-            return None
         best: tuple[str, float, Counts] | None = None
-        for event in passed:
-            found = self._bring_to_zero(event, dt if best is None else best[1], stress)
-            if best is None or found[0] < best[1]:
-                best = (event.reason, *found)
+        for event in self.events:
+            # Judged at the earliest stop found so far: one that is not yet reached there comes later.
+            if event.value() <= 0:
+                best = (event.reason, *self._bring_to_zero(event, best[1] if best else dt, stress))
         return best
 
     def _bring_to_zero(self, event: Event, dt: float, stress: Array) -> tuple[float, Counts]:
@@ -301,11 +297,3 @@ class Stepper:
                 f_high *= 0.5 if side == 1 else 1.0
                 side = 1
         return trial, counts
-
-    def march(self) -> Iterator[Step]:
-        """Yield accepted steps until a stop condition holds (the caller also ends at asked times)."""
-        while True:
-            step = self.advance()
-            yield step
-            if step.stop:
-                return
