@@ -126,6 +126,7 @@ def frame_of(domain: Domain, w: fem.Function, displacement: fem.Function) -> for
         r=r,
         w=w,
         displacement=displacement,
+        reference=ufl.JacobianInverse(mesh),
     )
 
 

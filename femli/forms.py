@@ -15,6 +15,8 @@ from femli import laws
 
 Expr = Any
 
+TRICKLE = 1e-9  # below this [um/h, 1/h] nothing streams
+
 
 class Unknowns(NamedTuple):
     """Velocity v [um/h], mean pressure p [MPa, compression positive], Li mole fraction x [-], or their variations."""
@@ -38,6 +40,7 @@ class Frame(NamedTuple):
         r: distance from the axis, or None.
         w: mesh velocity, the time discretisation's derivative of the node positions [um/h].
         displacement: of the nodes over the step [um].
+        reference: inverse of the cells' Jacobian: lengths in units of the cell [1/um].
     """
 
     dx: Any
@@ -50,6 +53,7 @@ class Frame(NamedTuple):
     r: Any
     w: Any
     displacement: Any
+    reference: Any
 
 
 def momentum(t: Expr, u: Unknowns, s: Any, k: Any, f: Frame) -> Expr:
@@ -111,14 +115,33 @@ def volume_balance(q: Expr, u: Unknowns, k: Any, f: Frame) -> Expr:
     return form + f.weight * k.contact_flux * q * f.ds(f.parts["contact"])
 
 
+def stream_diffusivity(u: Unknowns, k: Any, f: Frame) -> Expr:
+    """What upwinding adds to the diffusivity of the host along its stream, over |v - w|^2 [h].
+
+    The diffusivity D (1 - x) Theta vanishes toward pure Li, where plain Galerkin lets the host run below zero: along
+    the stream it is kept at |v - w| l/2 at least, l the longest chord of the cell in that direction. Nothing is added
+    where the cells resolve the layer.
+    """
+    slip = u.v - f.w
+    # In the coordinates of the reference cell the stream is b.grad N_i for all vertices but one [1/h]; half the sum of
+    # sizes over all vertices is one over the time to cross the cell along its longest chord.
+    rates = ufl.dot(f.reference, slip)
+    crossing = (sum(abs(rates[i]) for i in range(len(slip))) + abs(sum(rates[i] for i in range(len(slip))))) / 2
+    upwind = 0.5 / (crossing + TRICKLE)
+    physical = laws.diffusivity(u.x, k) * (1 - u.x) * laws.thermodynamic_factor(u.x, k)
+    return ufl.max_value(upwind - physical / (ufl.dot(slip, slip) + TRICKLE**2), 0)
+
+
 def host_balance(q: Expr, u: Unknowns, x_old: Expr, k: Any, f: Frame) -> Expr:
-    """Balance of the host metal.
+    """Balance of the host metal, upwinded where its cells are too coarse.
 
     Strong:  d(1 - phi)/dt + div((1 - phi) v) = 0
-    Weak:    a0 [int_new (1 - phi) q - int_old (1 - phi_old) q] - int (1 - phi) (v - w) . grad q, plus older increments
+    Weak:    a0 [int_new (1 - phi) q - int_old (1 - phi_old) q] - int (1 - phi) (v - w) . grad q
+             + int tau ((v - w) . grad(1 - phi)) ((v - w) . grad q), plus older increments
     """
-    host = 1 - laws.li_volume_fraction(u.x, k)
-    return k.rate * host_increment(q, u, x_old, k, f) - f.weight * host * ufl.dot(u.v - f.w, ufl.grad(q)) * f.dx
+    host, slip = 1 - laws.li_volume_fraction(u.x, k), u.v - f.w
+    carried = host - stream_diffusivity(u, k, f) * ufl.dot(slip, ufl.grad(host))
+    return k.rate * host_increment(q, u, x_old, k, f) - f.weight * carried * ufl.dot(slip, ufl.grad(q)) * f.dx
 
 
 def frozen_volume(q: Expr, u: Unknowns, k: Any, f: Frame) -> Expr:

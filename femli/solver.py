@@ -98,9 +98,7 @@ class Newton:
         frozen = fem.dirichletbc(np.float64(0.0), everywhere, spaces[2])
         F = forms.residuals(t, fl.u, fl.x_old, fl.state, k, fl.frame, case.load.plate)
         J = forms.jacobian(F, t, fl.u, du, k, fl.frame)
-        # Without host its balance holds of itself; solved, round-off with x > 1 would grow (diffusion D (1 - x) < 0).
-        self.pure = electrode.li_fraction == 1.0
-        self.step_system = LinearSolver(J, F, [*held, frozen] if self.pure else held, self.offsets)
+        self.step_system = LinearSolver(J, F, held, self.offsets)
         Fz = forms.frozen_residuals(t, fl.u, fl.state, k, fl.frame, case.load.plate)
         Jz = [[ufl.derivative(row, fl.u[j], du[j]) for j in range(3)] for row in Fz]
         self.frozen_system = LinearSolver(Jz, Fz, [*held, frozen], self.offsets)
@@ -248,8 +246,6 @@ class Newton:
         rows = [(where, -step.a2 * last) for where, last in zip(self.slices[1:], step.last_increments, strict=True)]
         self.fields.k.rate.value = step.rate
         self.fields.x_old.x.array[:] = step.x_old
-        if self.pure:  # x is held; an extrapolated guess would carry its round-off on
-            self.fields.u.x.x.array[:] = step.x_old
         self.place(step)
         for _ in range(self.max_iterations):
             self.step_system.assemble([*rows, (self.slices[1], -self.motion.mismatch)])
