@@ -31,7 +31,10 @@ class Until(Section):
     time: OptionalDuration = Field(None, description="Duration of the step.")
     capacity: OptionalCapacity = Field(None, description="Charge passed in the step, of either sign.")
     li_fraction: float | None = Field(
-        None, gt=0.0, lt=1.0, description="Smallest Li fraction on the contact; it falls to this, when plating it rises."
+        None,
+        gt=0.0,
+        lt=1.0,
+        description="Smallest Li fraction on the contact falls to this; when plating, rises.",
     )
     contact_fraction: float | None = Field(
         None, gt=0.0, lt=1.0, description="Share of the interface in contact falls to this."

@@ -102,8 +102,7 @@ class Checkpoint:
     def save(self, numbers: dict[str, Any]) -> None:
         """Write the stepper's levels, the stress state and named numbers; collective."""
         levels = [
-            (level, {k: self._gathered(a) for k, a in self._arrays(level).items()})
-            for level in self.stepper.levels
+            (level, {k: self._gathered(a) for k, a in self._arrays(level).items()}) for level in self.stepper.levels
         ]
         tensor = self.fields.state.stress.function_space
         stress = self._gathered(self._blocks(tensor, self.fields.state.stress.x.array))

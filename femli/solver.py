@@ -6,7 +6,7 @@ no continuation in the exponent. The start is one solve with uniform viscosity a
 """
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from mpi4py import MPI
 
@@ -101,6 +101,9 @@ class Newton:
         self.accuracy = float(np.sqrt(case.solver.tolerance))
         self.max_iterations = case.solver.max_iterations
         self.applied_flux = flux_of_current(case.load.current_density, electrode)
+        # What drives a step: the flux, or with an electrolyte the voltage of the cell.
+        self.control: Literal["current", "voltage"] = "current"
+        self.applied_voltage = 0.0
         self.stack = Stack(case.load.stack_pressure / STRESS)
         self._rows()
         self._forms(case, electrode)

@@ -118,12 +118,16 @@ class Stepper:
     Args:
         newton: solves one step.
         case: tolerances and limits.
-        targets: function giving the next time [h] that must be hit, after a time.
-        events: stop conditions brought to zero exactly; on a tie the earlier one in the list counts.
+
+    Attributes:
+        targets: function giving the next time [h] that must be hit, after a time; set by the protocol.
+        events: stop conditions brought to zero exactly, of the protocol too; on a tie the earlier in the list counts.
     """
 
-    def __init__(self, newton: Newton, case: Case, targets: Callable[[float], float], events: list[Event]) -> None:
-        self.newton, self.case, self.targets, self.events = newton, case, targets, events
+    def __init__(self, newton: Newton, case: Case) -> None:
+        self.newton, self.case = newton, case
+        self.targets: Callable[[float], float] = lambda _time: np.inf
+        self.events: list[Event] = []
         self.fields, self.motion, self.comm = newton.fields, newton.motion, newton.comm
         self.tolerance = case.solver.time_tolerance
         self.smallest = case.solver.smallest_step / TIME
@@ -165,7 +169,7 @@ class Stepper:
         self.passed = 0.0
 
     def start(self) -> None:
-        """The consistent state of the load that is set, at t = 0 or where it jumps; the time discretisation begins anew.
+        """The consistent state of the load that is set, at t = 0 or where it jumps; levels and step sizes begin anew.
 
         Velocity and pressure follow a jump at once, at the composition that is there.
 

@@ -38,7 +38,8 @@ def bring_to_zero(solved: Callable[[float], float], f_low: float, high: float, f
     Args:
         solved: makes a step and gives the condition after it.
         f_low: the condition without a step, positive.
-        high, f_high: the step that was made, and the condition after it, not positive.
+        high: the step that was made.
+        f_high: the condition after it, not positive.
     """
     low, side = 0.0, 0
     scale = max(abs(f_low), abs(f_high), 1.0)

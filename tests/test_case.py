@@ -171,7 +171,10 @@ def test_shipped_cases_are_valid_and_say_what_to_expect(tmp_path: Path, path: Pa
         ("geometry.electrode_thickness='-5 um'", 'geometry.electrode_thickness: "-5 um": must be positive'),
         ("geometry.width='0 um'", 'geometry.width: "0 um": must be positive'),
         ("load.temperature='200 degC'", "allowed: 200 K to 453 K (solid lithium)"),
-        ("load.current_density=['1 A/m^2']", "is a list of steps; allowed: one current density, or steps as [[protocol]] tables"),
+        (
+            "load.current_density=['1 A/m^2']",
+            "is a list of steps; allowed: one current density, or steps as [[protocol]] tables",
+        ),
         ("electrode.material='Li-5mg'", 'did you mean "Li-5Mg"?'),
         (
             "electrode.material={ mg_fraction = 0.7 }",
