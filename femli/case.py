@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import BeforeValidator, Field, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
-from . import case_file, materials
+from . import case_file, case_protocol, materials
 from .case_electrode import ElectrodeSection
 from .case_geometry import Geometry, Mesh, Radius, Void, Voids
+from .case_protocol import Leg, Part, as_tuple
 from .case_quantities import (
     CurrentDensity,
     Duration,
@@ -24,6 +26,7 @@ from .case_quantities import (
     OptionalCapacity,
     OptionalDuration,
     OptionalInterval,
+    OptionalStiffness,
     Pressure,
     PressureOrZero,
     Section,
@@ -42,19 +45,28 @@ class Interface(Section):
     )
 
 
-def _one_current(value: object) -> object:
+def _one_current(value: object, info: ValidationInfo) -> object:
+    """One current density, or none where there is a protocol; the reader tells of that as context."""
+    protocol = (info.context or {}).get("protocol", False)
     if isinstance(value, list):
-        raise ValueError("is a list of steps, which is not supported yet; allowed: one current density")
-    return value
+        raise ValueError("is a list of steps; allowed: one current density, or steps as [[protocol]] tables")
+    if value is not None and protocol:
+        raise ValueError("is given beside [[protocol]]; allowed: one of them")
+    if value is None and not protocol:
+        raise PydanticCustomError("missing", "is missing")
+    return "0 A/m^2" if value is None else value
 
 
 class Load(Section):
     """What is done to the electrode."""
 
-    current_density: Annotated[CurrentDensity, BeforeValidator(_one_current)] = Field(
-        description="Current per area of the foil; positive strips."
+    current_density: Annotated[CurrentDensity, BeforeValidator(_one_current)] = preset(
+        None, "Current per area of the foil; positive strips. Required, unless there is a protocol."
     )
-    stack_pressure: PressureOrZero = preset("5 MPa", "Pressure on the current collector.")
+    stack_pressure: PressureOrZero = preset("5 MPa", "Pressure on the current collector, at the start.")
+    spring: OptionalStiffness = Field(
+        None, description="Stack behind a spring: the pressure falls by this per thinning. Held where left out."
+    )
     temperature: Temperature = preset("30 degC", "Uniform and constant.")
     plate: bool = Field(False, description="Rigid collector that carries the stack pressure on average.")
     void_pressure: PressureOrZero = preset("0 MPa", "Gas pressure inside voids.")
@@ -121,7 +133,10 @@ class Case(Section):
     geometry: Geometry = Field(description="What is meshed.")
     electrode: ElectrodeSection = preset({}, "The metal and its laws.")
     interface: Interface = preset({}, "The contact with the electrolyte.")
-    load: Load = Field(description="What is done to the electrode.")
+    load: Load = preset({}, "What is done to the electrode.")
+    protocol: Annotated[tuple[Part, ...], BeforeValidator(as_tuple)] = preset(
+        (), "Steps one after the other, in place of load.current_density."
+    )
     stop: Stop = preset({}, "When to stop.")
     solver: Solver = preset({}, "Accuracy.")
     output: Output = preset({}, "What is written.")
@@ -134,7 +149,15 @@ class Case(Section):
     def _table(self) -> dict[str, Any]:
         data = table(self, self.geometry.dimension)
         data["stop"].setdefault("li_fraction", 0.0)
+        if self.protocol:
+            del data["load"]["current_density"]  # is the protocol's, see `_resolved`
+        else:
+            data.pop("protocol")
         return data
+
+    def legs(self) -> tuple[Leg, ...]:
+        """Every step of the run in its order; a case without a protocol has one, without an end of its own."""
+        return case_protocol.legs(self.protocol) or case_protocol.simple(self.load.current_density, self.load.spring)
 
     def sha256(self) -> str:
         """Hash of what decides the result: no title, output or expectations; a mesh file by its content."""
@@ -168,7 +191,8 @@ def load(path: str | Path, overrides: Sequence[str] | Mapping[str, Any] = ()) ->
     flat = case_file.overrides(overrides)
     case_file.apply(data, flat)
     try:
-        case = Case.model_validate(data, context={"dimension": case_file.at(data, ("geometry", "dimension"))})
+        dimension, protocol = case_file.at(data, ("geometry", "dimension")), bool(data.get("protocol"))
+        case = Case.model_validate(data, context={"dimension": dimension, "protocol": protocol})
     except ValidationError as err:
         raise CaseError(*case_file.faults(err, Case, data, path, flat)) from None
     faults = [f"{path}: {fault}" for fault in contradictions(case)]
@@ -178,14 +202,20 @@ def load(path: str | Path, overrides: Sequence[str] | Mapping[str, Any] = ()) ->
 
 
 def _resolved(case: Case, path: Path) -> Case:
-    """Fill in what depends on other keys: the depth, and the mesh file as a full path."""
+    """Fill in what depends on other keys: the depth, the mesh file as a full path, the current of the scales.
+
+    With a protocol `load.current_density` is the largest current of its steps: scales and meshes are made for it.
+    """
     geometry = case.geometry
     update: dict[str, Any] = {}
     if geometry.dimension == 3 and geometry.depth is None:
         update["depth"] = geometry.width
     if geometry.file is not None:
         update["file"] = str((path.parent / geometry.file).resolve())
-    return case.model_copy(update={"geometry": geometry.model_copy(update=update)})
+    load = case.load
+    if case.protocol:
+        load = load.model_copy(update={"current_density": case_protocol.scale(case.protocol)})
+    return case.model_copy(update={"geometry": geometry.model_copy(update=update), "load": load})
 
 
 def contradictions(case: Case) -> list[str]:
@@ -196,9 +226,13 @@ def contradictions(case: Case) -> list[str]:
         return [fault]
     current, stop = case.load.current_density, case.stop
     x0 = case.electrode_properties().li_fraction
-    if current == 0.0 and stop.time is None:
+    if case.protocol:
+        # The section itself is a part of its own; a case that cannot have one has no voltage.
+        electrolyte = getattr(case, "electrolyte", None) is not None
+        found += case_protocol.faults(case.protocol, x0, stop, electrolyte)
+    elif current == 0.0 and stop.time is None:
         found.append("load.current_density: 0: never reaches a stop; allowed: a current, or stop.time")
-    if current < 0.0 and stop.time is None and stop.capacity is None:
+    elif current < 0.0 and stop.time is None and stop.capacity is None:
         found.append("load.current_density: plating has no end; allowed: stop.capacity or stop.time")
     if stop.li_fraction is not None and stop.li_fraction >= x0:
         found.append(f"stop.li_fraction: {stop.li_fraction:g}: the metal starts at {x0:g}; allowed: less than that")

@@ -18,7 +18,7 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True, allow_inf_nan=False)
 
 
-def preset(text: str | dict[str, Any], description: str) -> Any:
+def preset(text: str | dict[str, Any] | tuple[()] | None, description: str) -> Any:
     """A field whose default is written as a user would write it, unit included; it is read as a user's is."""
     return Field(default=text, description=description)
 
@@ -132,6 +132,10 @@ Pressure = Annotated[float, Quantity(units.PRESSURE_KIND)]
 PressureOrZero = Annotated[float, Quantity(units.PRESSURE_KIND, "not negative")]
 Temperature = Annotated[float, _SOLID]
 CurrentDensity = Annotated[float, Quantity(units.CURRENT_KIND, "any")]
+OptionalCurrentDensity = Annotated[float | None, Quantity(units.CURRENT_KIND, "any")]
+OptionalPressureOrZero = Annotated[float | None, Quantity(units.PRESSURE_KIND, "not negative")]
+OptionalStiffness = Annotated[float | None, Quantity(units.STIFFNESS_KIND)]
+OptionalVoltage = Annotated[float | None, Quantity(units.VOLTAGE_KIND, "any")]
 OptionalCapacity = Annotated[float | None, Quantity(units.CAPACITY_KIND)]
 OptionalAngle = Annotated[float | None, _ANGLE]
 OptionalDiffusivity = Annotated[float | None, Quantity(units.DIFFUSIVITY_KIND)]

@@ -31,6 +31,7 @@ class Constants(NamedTuple):
         contact_flux: Omega_Li i_n/F on the contact that is left [um/h].
         stack_pressure, void_pressure: [MPa].
         plate_stiffness: see `forms.rigid_plate` [MPa h].
+        spring: stiffness of the stack behind the collector [MPa/um].
         rate: a0 of the time discretisation [1/h].
         zero: nothing, keeps a block in place.
     """
@@ -46,6 +47,7 @@ class Constants(NamedTuple):
     stack_pressure: Any
     void_pressure: Any
     plate_stiffness: Any
+    spring: Any
     rate: Any
     zero: Any
 
@@ -105,6 +107,7 @@ def _numbers(case: Case, electrode: Electrode) -> dict[str, float]:
         "void_pressure": case.load.void_pressure / units.STRESS,
         # Stresses are of the order of MPa and velocities of um/h: this makes the plate's waviness 1e-9 of its speed.
         "plate_stiffness": 1e9 * case.geometry.width / units.LENGTH,
+        "spring": 0.0,
         "rate": 1.0,
         "zero": 0.0,
     }

@@ -184,9 +184,18 @@ def wall_following(q: Expr, u: Unknowns, dv: Expr, k: Any, f: Frame, host_only: 
     return form
 
 
+def spring(t: Expr, dv: Expr, k: Any, f: Frame) -> Expr:
+    """How the force on the collector feels that a stack behind a spring gives way: dp_stack = K dv.n/a0.
+
+    Exact where the collector moves as a whole; elsewhere the mean of dv.n is meant, and only convergence is at stake.
+    """
+    return f.weight * k.spring / k.rate * ufl.dot(dv, f.n) * ufl.dot(t, f.n) * f.ds(f.parts["collector"])
+
+
 def jacobian(F: list[Expr], t: Unknowns, u: Unknowns, du: Unknowns, k: Any, f: Frame) -> list[list[Expr]]:
     """Derivative of `residuals` with the moving boundaries followed; a 3 x 3 array of forms."""
     J = [[ufl.derivative(row, u[j], du[j]) for j in range(3)] for row in F]
+    J[0][0] += spring(t.v, du.v, k, f)
     J[1][0] += wall_following(t.p, u, du.v, k, f, host_only=False)
     J[2][0] += wall_following(t.x, u, du.v, k, f, host_only=True)
     return J

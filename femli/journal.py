@@ -115,7 +115,7 @@ class Journal:
         if self.file is None:
             self._open()
         text = (
-            f"{step.capacity / MAH_CM2:.4f} mAh/cm^2  x {step.li_fraction_interface_min:.4f}  "
+            f"{step.step}{step.capacity / MAH_CM2:.4f} mAh/cm^2  x {step.li_fraction_interface_min:.4f}  "
             f"p {step.pressure_interface_min / 1e6:.3f} MPa  dt {step.dt:.2g} s"
         )
         self.bar.update(self.task, completed=min(max(step.progress, 0.0), 1.0), description=text)

@@ -21,13 +21,15 @@ from femli.materials import Electrode
 from femli.motion import Motion
 from femli.outputs_checkpoint import Checkpoint
 from femli.outputs_frames import Frames
-from femli.outputs_measures import INTERFACE_COLUMNS, InterfaceState, Measures
+from femli.outputs_measures import INTERFACE_COLUMNS, InterfaceState
+from femli.protocol import Protocol
 from femli.solver import Newton
-from femli.stepper import Step, Stepper
-from femli.units import MAH_CM2, TIME
+from femli.stepper import Step
+from femli.units import MAH_CM2, STRESS, TIME
 
 CHECKPOINT_SECONDS = 600.0
 HISTORY = "history.csv"
+STEPS = "protocol.csv"
 SUMMARY = "summary.json"
 PACKAGES = ("femli", "dolfinx-solver-real", "fenics-dolfinx", "gmsh", "mpich", "numpy", "petsc4py")
 
@@ -45,6 +47,7 @@ class StepReport:
     pressure_interface_min: float
     newton_iterations: int
     progress: float
+    step: str = ""
 
 
 class Tally:
@@ -90,7 +93,7 @@ class Recorder:
     Args:
         folder: result folder, exists and is writable.
         case, electrode: the numbers.
-        fields, newton, motion, stepper: the run.
+        fields, newton, motion, protocol: the run.
     """
 
     def __init__(
@@ -101,17 +104,18 @@ class Recorder:
         fields: Fields,
         newton: Newton,
         motion: Motion,
-        stepper: Stepper,
+        protocol: Protocol,
     ) -> None:
         self.folder, self.case, self.electrode, self.fields = folder, case, electrode, fields
-        self.newton, self.stepper, self.comm = newton, stepper, fields.domain.mesh.comm
-        self.measures = Measures(fields, newton)
+        self.newton, self.protocol, self.comm = newton, protocol, fields.domain.mesh.comm
+        self.stepper, self.measures = protocol.stepper, protocol.measures
         self.frames = Frames(folder, fields, newton, motion, electrode.omega_li)
-        self.checkpoint = Checkpoint(folder, fields, newton, stepper, case.sha256())
+        self.checkpoint = Checkpoint(folder, fields, newton, self.stepper, case.sha256())
         self.tally = Tally(*newton.totals())
         self.began = self.saved = clock.monotonic()
         self.earlier = 0.0
         self.warned: set[str] = set()
+        self.steps_written = -1  # rows in the table of steps; what a run before this one left there is not counted
         self.state: InterfaceState | None = None
         self.void_column = (
             "void_volume [m^3]" if fields.frame.kinematics in ("axisymmetric", "full") else "void_area [m^2]"
@@ -125,7 +129,7 @@ class Recorder:
 
     def capacity(self) -> float:
         """Areal charge passed [C/m2]."""
-        return self.time() * self.case.load.current_density
+        return self.protocol.capacity()
 
     def wall_time(self) -> float:
         """Seconds that the run took so far, earlier parts included."""
@@ -135,7 +139,7 @@ class Recorder:
         """Relative errors of total Li and host; pure metal's host is held against the volume."""
         li, host = self.newton.totals()
         li0, host0 = self.tally.values["li_start"], self.tally.values["host_start"]
-        removed = self.newton.applied_flux * self.newton.full_area * self.stepper.levels[0].time
+        removed = self.stepper.levels[0].charge * self.newton.full_area
         reference = host0 if abs(host0) > 1e-9 * li0 else li0
         return (li - li0 + removed) / li0, (host - host0) / reference
 
@@ -143,8 +147,13 @@ class Recorder:
         row = {
             "time [s]": self.time(),
             "capacity [mAh/cm^2]": self.capacity() / MAH_CM2,
-            "current_density [A/m^2]": self.case.load.current_density,
+            "current_density [A/m^2]": self.protocol.current(),
         }
+        if self.protocol.varies:
+            row |= {
+                "step [-]": self.protocol.leg.number,
+                "stack_pressure [Pa]": self.stepper.levels[0].stack_pressure * STRESS,
+            }
         row |= {name: value(state) for name, value in INTERFACE_COLUMNS.items()}
         if "void" in self.measures.integrals:
             row |= {"void_count [-]": self.measures.void_count, self.void_column: state.void_size}
@@ -163,16 +172,15 @@ class Recorder:
         if self.comm.rank == 0:
             (self.folder / "case.toml").write_text(self.case.to_toml(), encoding="utf-8")
         self._record(None)
-        self.snapshot()
+        self.frame()
+        self.save()
 
     def record(self, step: Step) -> StepReport:
-        """A row of the history for an accepted step."""
+        """A row of the history for an accepted step, and a field snapshot where one was asked for."""
         self.tally.add(step)
         state = self._record(step)
         if step.asked and not step.stop:
-            self.snapshot()
-        elif self.comm.bcast(clock.monotonic() - self.saved > CHECKPOINT_SECONDS):
-            self.save()
+            self.frame()
         return StepReport(
             self.time(),
             self.capacity(),
@@ -181,7 +189,30 @@ class Recorder:
             state.pressure_interface_min,
             step.counts.newton,
             self.progress(state),
+            f"step {self.protocol.leg.number}/{len(self.protocol.legs)}  " if self.case.protocol else "",
         )
+
+    def keep(self, step: Step) -> None:
+        """After the protocol has had its say: the steps that have ended, and a checkpoint where one is due."""
+        self._write_steps()
+        if (step.asked and not step.stop) or self.comm.bcast(clock.monotonic() - self.saved > CHECKPOINT_SECONDS):
+            self.save()
+
+    def _write_steps(self) -> None:
+        """The table of the protocol's steps that have ended, whole."""
+        rows = self.protocol.rows
+        if self.comm.rank != 0 or len(rows) == self.steps_written or not self.case.protocol:
+            return
+        self.steps_written = len(rows)
+        if not rows:
+            (self.folder / STEPS).unlink(missing_ok=True)
+            return
+        new = self.folder / (STEPS + ".new")
+        with new.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(rows[0])
+            writer.writerows([repr(v) if isinstance(v, float) else v for v in row.values()] for row in rows)
+        os.replace(new, self.folder / STEPS)
 
     def _record(self, step: Step | None) -> InterfaceState:
         state, errors = self.measures.state(), self._balances()
@@ -220,22 +251,22 @@ class Recorder:
                 lowest,
             )
 
-    def snapshot(self) -> None:
-        """A field snapshot and a checkpoint."""
+    def frame(self) -> None:
+        """A field snapshot, one for each time."""
         if not self.frames.written or self.frames.written[-1][0] < self.time():
             self.frames.write(self.time())
-        self.save()
 
     def save(self) -> None:
         """A checkpoint."""
         self.tally.values["wall_time"] = self.wall_time()
-        self.checkpoint.save(dict(self.tally.values))
+        self.checkpoint.save({"tally": self.tally.values, "protocol": self.protocol.state()})
         self.saved = clock.monotonic()
 
     def resume(self) -> None:
         """Restore the last checkpoint; rows and frames after it are dropped and written again."""
-        self.tally.values |= self.checkpoint.load()
-        self.tally.values.pop("rung", None)
+        numbers = self.checkpoint.load()
+        self.tally.values |= numbers["tally"]
+        self.protocol.resume(numbers["protocol"])
         self.earlier = self.tally.values["wall_time"]
         self.frames.resume(self.time())
         if self.comm.rank == 0:
@@ -243,7 +274,9 @@ class Recorder:
         self.state = self.measures.state()
 
     def progress(self, state: InterfaceState) -> float:
-        """Share of the run that is done, by the stop condition that is nearest [0..1]."""
+        """Share of the run that is done [0..1]: of the protocol's steps, or else by the nearest stop condition."""
+        if self.case.protocol:
+            return self.protocol.progress()
         stop, x0 = self.case.stop, self.electrode.li_fraction
         start = self.case.geometry.electrode_thickness
         shares = [(start - state.electrode_thickness) / (start - stop.thickness)]
@@ -257,7 +290,9 @@ class Recorder:
 
     def finish(self, reason: str, error: str | None = None) -> dict[str, Any]:
         """Last snapshot and the summary; also after a failure, from the last good state."""
-        self.snapshot()
+        self._write_steps()
+        self.frame()
+        self.save()
         memory = self.comm.allreduce(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, op=MPI.SUM)
         v = self.tally.values
         dofs = sum(
@@ -284,6 +319,8 @@ class Recorder:
             summary["li_fraction_interface_min"] = self.state.li_fraction_interface_min
             summary["contact_fraction"] = self.state.contact_fraction
             summary["electrode_thickness_m"] = self.state.electrode_thickness
+        if self.case.protocol:
+            summary["protocol"] = self.protocol.rows
         if error is not None:
             summary["error"] = error
         if self.comm.rank == 0:

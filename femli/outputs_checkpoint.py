@@ -24,6 +24,8 @@ from femli.stepper import Level, Stepper
 
 Array = NDArray[np.float64]
 
+NUMBERS = ("time", "charge", "charge_increment", "stack_pressure")  # of a level
+
 FOLDER = "checkpoint"
 FILE = "state.h5"
 PREVIOUS = "previous.h5"
@@ -100,8 +102,7 @@ class Checkpoint:
     def save(self, numbers: dict[str, Any]) -> None:
         """Write the stepper's levels, the stress state and named numbers; collective."""
         levels = [
-            (level.time, {k: self._gathered(a) for k, a in self._arrays(level).items()})
-            for level in self.stepper.levels
+            (level, {k: self._gathered(a) for k, a in self._arrays(level).items()}) for level in self.stepper.levels
         ]
         tensor = self.fields.state.stress.function_space
         stress = self._gathered(self._blocks(tensor, self.fields.state.stress.x.array))
@@ -112,9 +113,10 @@ class Checkpoint:
                 file.attrs["case_sha256"] = self.sha256
                 file.attrs["numbers"] = json.dumps({**numbers, "rung": self.stepper.index})
                 file["stress"] = stress
-                for i, (time, arrays) in enumerate(levels):
+                for i, (level, arrays) in enumerate(levels):
                     group = file.create_group(f"level{i}")
-                    group.attrs["time"] = time
+                    for name in NUMBERS:
+                        group.attrs[name] = getattr(level, name)
                     for name, rows in arrays.items():
                         group[name] = rows
             if (self.folder / FILE).exists() and not self.damaged:  # a damaged one must not push out a good one
@@ -135,13 +137,23 @@ class Checkpoint:
         u, W = self.fields.u, self.fields.w.function_space
         owned = u.p.function_space.dofmap.index_map.size_local
         levels = []
-        for time, rows in data["levels"]:
+        for numbers, rows in data["levels"]:
             nodes = np.empty((len(self.fields.node_of_dof), self.mesh.geometry.dim))
             nodes[self.fields.node_of_dof] = self._local(W, rows["positions"]).reshape(nodes.shape)
             v, p, x = (self._local(f.function_space, rows[n]) for n, f in zip("vpx", u, strict=True))
             increments = [self._local(u.p.function_space, rows[n])[:owned] for n in ("volume", "host")]
             displacement = self._local(W, rows["displacement"])
-            levels.append(Level(time, v, p, x, nodes, displacement, (increments[0], increments[1])))
+            levels.append(
+                Level(
+                    v=v,
+                    p=p,
+                    x=x,
+                    positions=nodes,
+                    displacement=displacement,
+                    increments=(increments[0], increments[1]),
+                    **numbers,
+                )
+            )
         self.stepper.levels = levels
         self.stepper.index = data["numbers"]["rung"]
         tensor = self.fields.state.stress.function_space
@@ -168,7 +180,9 @@ class Checkpoint:
 
     def _content(self, file: h5py.File) -> dict[str, Any]:
         groups = sorted(name for name in file if name.startswith("level"))
-        levels = [(float(file[g].attrs["time"]), {n: d[:] for n, d in file[g].items()}) for g in groups]
+        levels = [
+            ({n: float(file[g].attrs[n]) for n in NUMBERS}, {n: d[:] for n, d in file[g].items()}) for g in groups
+        ]
         if len(levels[0][1]["p"]) != self.count:
             raise ValueError(f"{len(levels[0][1]['p'])} cells, the mesh of this case has {self.count}")
         return {"levels": levels, "stress": file["stress"][:], "numbers": json.loads(file.attrs["numbers"])}

@@ -50,12 +50,11 @@ class Measures:
         self.fields, self.newton, self.comm = fields, newton, fields.domain.mesh.comm
         f, u = fields.frame, fields.u
         self.dim = fields.domain.mesh.geometry.dim
-        contact, collector = f.ds(f.parts["contact"]), f.ds(f.parts["collector"])
+        contact = f.ds(f.parts["contact"])
         height = ufl.SpatialCoordinate(fields.domain.mesh)[self.dim - 1]
         self.integrals = {
             "x": fem.form(f.weight * u.x * contact),
             "p": fem.form(f.weight * u.p * contact),
-            "under_collector": fem.form(f.weight * height * f.n[self.dim - 1] * collector),
         }
         if f.parts["void"] != ():
             # Divergence theorem on the voids, which are closed by the plane z = 0.
@@ -78,7 +77,7 @@ class Measures:
 
     def thickness(self) -> float:
         """Mean thickness [um]."""
-        return self._integral("under_collector") / self.newton.full_area
+        return self.newton.thickness()
 
     def contact_fraction(self) -> float:
         """Contact that is left over the whole interface [-]."""

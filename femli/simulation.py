@@ -1,6 +1,5 @@
-"""From a case to a result folder: READ THIS FIRST. Mesh, fields, forms, solver, stepper, recorder, in that order."""
+"""From a case to a result folder: READ THIS FIRST. Mesh, fields, forms, solver, stepper, protocol, recorder."""
 
-import math
 import os
 import shutil
 from collections.abc import Callable
@@ -14,12 +13,11 @@ from femli import mesh
 from femli.case import Case
 from femli.errors import CaseError, SolveError
 from femli.motion import Motion
-from femli.outputs import HISTORY, SUMMARY, Recorder, StepReport
+from femli.outputs import HISTORY, STEPS, SUMMARY, Recorder, StepReport
+from femli.outputs_measures import Measures
+from femli.protocol import Protocol
 from femli.solver import Newton
-from femli.stepper import Event, Stepper
-from femli.units import LENGTH, TIME
-
-MET = 1e-9  # a resumed run that ended with a stop condition is within this of it
+from femli.stepper import Stepper
 
 
 def run(
@@ -55,77 +53,32 @@ def run(
     fields = fields_room.create(domain, case, electrode)
     motion = Motion(fields)
     newton = Newton(fields, motion, case, electrode)
-    stepper = Stepper(newton, case, lambda time: next_target(case, time), [])
-    recorder = Recorder(folder, case, electrode, fields, newton, motion, stepper)
-    stepper.events = stop_events(case, recorder)
+    stepper = Stepper(newton, case)
+    protocol = Protocol(case, electrode, stepper, Measures(fields, newton))
+    recorder = Recorder(folder, case, electrode, fields, newton, motion, protocol)
     if resume:
         recorder.resume()
     else:
-        stepper.start()
+        protocol.start()
         recorder.start()
-    return march(case, stepper, recorder, on_step)
+    return march(protocol, recorder, on_step)
 
 
-def march(
-    case: Case, stepper: Stepper, recorder: Recorder, on_step: Callable[[StepReport], None] | None
-) -> dict[str, Any]:
-    """Step until a stop condition holds; a failure leaves its last good state and a summary."""
-    done = (event.reason for event in stepper.events if event.value() <= MET)
-    reason = next(done, None) or reached(case, stepper.levels[0].time)
+def march(protocol: Protocol, recorder: Recorder, on_step: Callable[[StepReport], None] | None) -> dict[str, Any]:
+    """Step until the protocol or a stop condition ends the run; a failure leaves its last good state and a summary."""
     try:
-        while reason is None:
-            step = stepper.advance()
+        while protocol.reason is None:
+            step = protocol.stepper.advance()
             report = recorder.record(step)
             if on_step is not None:
                 on_step(report)
-            reason = step.stop or reached(case, step.time)
+            protocol.follow(step)
+            recorder.keep(step)
     except SolveError as failure:
         message = f"{failure}; the last good state is saved in {recorder.folder}"
         recorder.finish("failed", message)
         raise SolveError(message) from failure
-    return recorder.finish(reason)
-
-
-def stop_events(case: Case, recorder: Recorder) -> list[Event]:
-    """Stop conditions that are found by root finding: depletion, contact loss, exhaustion."""
-    m, stop = recorder.measures, case.stop
-    events = [Event("exhausted", lambda: m.thickness() - stop.thickness / LENGTH)]
-    if stop.li_fraction is not None:
-        limit = stop.li_fraction
-        events.append(Event("li_depleted", lambda: m.li_fraction_min() - limit))
-    if recorder.measures.void_count:
-        events.append(Event("contact_lost", lambda: m.contact_fraction() - stop.contact_fraction))
-    return events
-
-
-def stop_times(case: Case) -> dict[str, float]:
-    """Times [h] at which a run ends, by reason."""
-    current, stop = abs(case.load.current_density), case.stop
-    times = {}
-    if stop.time is not None:
-        times["time"] = stop.time / TIME
-    if stop.capacity is not None and current > 0:
-        times["capacity"] = stop.capacity / current / TIME
-    return times
-
-
-def reached(case: Case, time: float) -> str | None:
-    """The reason to stop at a time [h], if any."""
-    return next((name for name, end in stop_times(case).items() if time >= end * (1 - 1e-12)), None)
-
-
-def next_target(case: Case, time: float) -> float:
-    """The next time [h] that must be hit: a snapshot or the end."""
-    ends = list(stop_times(case).values())
-    current = abs(case.load.current_density)
-    interval = None
-    if case.output.every_time is not None:
-        interval = case.output.every_time / TIME
-    elif case.output.every_capacity is not None and current > 0:
-        interval = case.output.every_capacity / current / TIME
-    if interval is not None:
-        ends.append((math.floor(time / interval + 1e-9) + 1) * interval)
-    return min((t for t in ends if t > time * (1 + 1e-12)), default=math.inf)
+    return recorder.finish(protocol.reason)
 
 
 def claim(folder: Path, resume: bool, force: bool, comm: MPI.Intracomm) -> Path:
@@ -160,7 +113,7 @@ def _claim(folder: Path, resume: bool, force: bool) -> str | None:
         probe = folder / ".femli-probe"
         probe.touch()
         probe.unlink()
-        for name in (HISTORY, SUMMARY, "fields.pvd"):
+        for name in (HISTORY, STEPS, SUMMARY, "fields.pvd"):
             (folder / name).unlink(missing_ok=True)
         for name in ("checkpoint", "fields"):
             if (folder / name).is_dir():

@@ -6,7 +6,7 @@ no continuation in the exponent. The start is one solve with uniform viscosity a
 """
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from mpi4py import MPI
 
@@ -38,6 +38,11 @@ class Counts:
     newton: int = 0
     linear: int = 0
 
+    def __iadd__(self, other: "Counts") -> "Counts":
+        self.newton += other.newton
+        self.linear += other.linear
+        return self
+
 
 class StepData(NamedTuple):
     """What a step starts from.
@@ -48,6 +53,7 @@ class StepData(NamedTuple):
         last_displacement: nodes' displacement of the step before, P1 vector dofs [um].
         last_increments: what the step before added to volume and host content, owned P1 dofs.
         rate, a2: the rate of a content is rate (increment) - a2 (last increment) [1/h].
+        time: at the end of the step [h].
     """
 
     positions: Array
@@ -56,6 +62,26 @@ class StepData(NamedTuple):
     last_increments: tuple[Array, Array]
     rate: float
     a2: float
+    time: float
+
+
+class Stack(NamedTuple):
+    """How the stack pressure follows time and the thickness of the electrode; working units.
+
+    p = pressure + rate (t - time) - stiffness (thickness - h), h the mean thickness; a spring cannot pull, so never
+    below zero.
+    """
+
+    pressure: float
+    rate: float = 0.0
+    time: float = 0.0
+    stiffness: float = 0.0
+    thickness: float = 0.0
+
+    def at(self, time: float, thickness: float) -> float:
+        """Pressure [MPa] at a time [h] and a mean thickness [um]."""
+        ramp = self.rate * (time - self.time)
+        return max(self.pressure + ramp - self.stiffness * (self.thickness - thickness), 0.0)
 
 
 class Newton:
@@ -75,6 +101,10 @@ class Newton:
         self.accuracy = float(np.sqrt(case.solver.tolerance))
         self.max_iterations = case.solver.max_iterations
         self.applied_flux = flux_of_current(case.load.current_density, electrode)
+        # What drives a step: the flux, or with an electrolyte the voltage of the cell.
+        self.control: Literal["current", "voltage"] = "current"
+        self.applied_voltage = 0.0
+        self.stack = Stack(case.load.stack_pressure / STRESS)
         self._rows()
         self._forms(case, electrode)
         self._points()
@@ -114,6 +144,9 @@ class Newton:
         # The collector is plane at the start and as wide as the interface, voids included.
         self.interface_area = fem.form(f.weight * one * f.ds(f.parts["collector"]))
         self.contact_area = fem.form(f.weight * one * f.ds(f.parts["contact"]))
+        up = fl.domain.mesh.geometry.dim - 1
+        height = ufl.SpatialCoordinate(fl.domain.mesh)[up]
+        self.under_collector = fem.form(f.weight * height * f.n[up] * f.ds(f.parts["collector"]))
 
     def _points(self) -> None:
         """What is needed at quadrature points: where the state's dofs are, rates and weights there."""
@@ -190,6 +223,21 @@ class Newton:
         """Measure of the contact that is left (um^(dim-1))."""
         return total(self.comm, fem.assemble_scalar(self.contact_area))
 
+    def thickness(self) -> float:
+        """Mean thickness of the electrode [um]."""
+        return total(self.comm, fem.assemble_scalar(self.under_collector)) / self.full_area
+
+    def flux(self) -> float:
+        """Volume of Li that leaves through the contact, over the whole interface [um/h], at the state at hand."""
+        return self.applied_flux
+
+    def load_stack(self, time: float) -> float:
+        """Set the stack pressure of a time [h] and of the thickness on the mesh; returns it [MPa]."""
+        k, stack = self.fields.k, self.stack
+        k.spring.value = stack.stiffness
+        k.stack_pressure.value = stack.at(time, self.thickness() if stack.stiffness else stack.thickness)
+        return float(k.stack_pressure.value)
+
     def _share_current(self) -> None:
         """The given areal current flows over the contact that is left."""
         area = self.area_of_contact()
@@ -213,13 +261,18 @@ class Newton:
         dv, v, dx = largest(self.comm, sizes[0][0], sizes[0][1], sizes[2][0])
         return dx, dv / max(v, 1e-300)
 
-    def consistent(self) -> None:
-        """Velocity, pressure and stress at the given composition: the state at t = 0.
+    def consistent(self, time: float = 0.0) -> Counts:
+        """Velocity, pressure and stress at the given composition: the state at t = 0, or after a jump of the load.
+
+        Args:
+            time: of the state [h], for the stack pressure.
 
         Raises:
             NotConvergedError: after 40 iterations.
         """
         k, law = self.fields.k, self.law
+        self.counts = Counts()
+        self.load_stack(time)
         self._share_current()
         s0 = max(np.sqrt(3) * float(k.stack_pressure.value) / law.n, 1.5)
         viscosity = s0 / (3 * law.A * s0**law.n)
@@ -233,7 +286,7 @@ class Newton:
             self.frozen_system.assemble([])
             self._increment(self.frozen_system)
             if self._project() < 0.1 * self.accuracy:
-                return
+                return self.counts
         raise NotConvergedError("velocity and pressure at given composition did not converge in 40 iterations")
 
     def solve(self, step: StepData) -> Counts:
@@ -273,8 +326,10 @@ class Newton:
         if height < 0:
             raise NotConvergedError(f"a void wall goes through the electrolyte at {where:.4g} um")
         self._share_current()
+        before = float(self.fields.k.stack_pressure.value)
+        pushed = abs(self.load_stack(step.time) - before) / max(before, 1.0)
         change, size = largest(self.comm, np.max(np.abs(U - old), initial=0.0), np.max(np.abs(U), initial=0.0))
-        return change / max(size, STILL)
+        return max(change / max(size, STILL), pushed)
 
 
 def working_creep(electrode: Electrode) -> tuple[float, float]:

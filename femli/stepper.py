@@ -4,6 +4,7 @@ Step sizes come from a fixed ladder, 2^(k/4) seconds, so that round-off cannot c
 a time or a stop condition leaves it.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -18,14 +19,16 @@ from femli.errors import SolveError
 from femli.fields import largest
 from femli.solver import Counts, Newton, StepData
 from femli.solver_linear import NotConvergedError
+from femli.stepper_events import REACHED, Event, bring_to_zero
 from femli.units import TIME
+
+log = logging.getLogger("femli")
 
 Array = NDArray[np.float64]
 
 GROWTH = 4  # a step is at most 2^(4/4) = 2 times the last one: BDF2 stays zero-stable (below 2.41)
 SAFETY = 0.8
 STRETCH = 0.2  # largest stretch of a cell in one step
-EVENT_TRIES = 12
 TOUCH = 0.02  # a wall node this low, over its height at the start, has come down on the electrolyte
 
 
@@ -33,7 +36,8 @@ class Level(NamedTuple):
     """The state at one time, in working units.
 
     Values of (v, p, x) on this rank, node positions, and what the step that led here did: the nodes' displacement and
-    what it added to volume and host content.
+    what it added to volume and host content. `charge` is what has been passed, as volume of Li over the whole interface
+    [um], and `charge_increment` what that step passed.
     """
 
     time: float
@@ -43,24 +47,26 @@ class Level(NamedTuple):
     positions: Array
     displacement: Array
     increments: tuple[Array, Array]
-
-
-class Event(NamedTuple):
-    """A stop condition: `value()` is positive while the run goes on and is brought to zero exactly."""
-
-    reason: str
-    value: Callable[[], float]
+    charge: float
+    charge_increment: float
+    stack_pressure: float
 
 
 @dataclass
 class Step:
-    """An accepted step; times in hours."""
+    """An accepted step; times in hours.
+
+    `counts` holds every solve since the last accepted step: also the rejected ones, those that looked for a stop
+    condition, and the consistent state after a jump. `stop` is a stop condition of the run that was met, `ended` one of
+    the protocol's step.
+    """
 
     time: float
     dt: float
     counts: Counts
     rejected: int
     stop: str | None = None
+    ended: str | None = None
     asked: bool = False
 
 
@@ -112,26 +118,45 @@ class Stepper:
     Args:
         newton: solves one step.
         case: tolerances and limits.
-        targets: function giving the next time [h] that must be hit, after a time.
-        events: stop conditions brought to zero exactly.
+
+    Attributes:
+        targets: function giving the next time [h] that must be hit, after a time; set by the protocol.
+        events: stop conditions brought to zero exactly, of the protocol too; on a tie the earlier in the list counts.
     """
 
-    def __init__(self, newton: Newton, case: Case, targets: Callable[[float], float], events: list[Event]) -> None:
-        self.newton, self.case, self.targets, self.events = newton, case, targets, events
+    def __init__(self, newton: Newton, case: Case) -> None:
+        self.newton, self.case = newton, case
+        self.targets: Callable[[float], float] = lambda _time: np.inf
+        self.events: list[Event] = []
         self.fields, self.motion, self.comm = newton.fields, newton.motion, newton.comm
         self.tolerance = case.solver.time_tolerance
         self.smallest = case.solver.smallest_step / TIME
         self.levels: list[Level] = []
         self.index = self._first_rung()  # rung of the ladder of the next step
+        self.passed = 0.0  # by the attempt at hand, of charge [um]
+        self.spent = Counts()  # solves since the last accepted step
 
     # --- levels -----------------------------------------------------------------------------------------------------
 
     def capture(self, time: float) -> Level:
         """The current state as a level."""
-        u = self.fields.u
-        v, p, x = (f.x.array.copy() for f in u)
-        displacement = self.fields.displacement.x.array.copy()
-        return Level(time, v, p, x, self.motion.positions(), displacement, self.newton.step_increments())
+        v, p, x = (f.x.array.copy() for f in self.fields.u)
+        return Level(
+            time=time,
+            v=v,
+            p=p,
+            x=x,
+            positions=self.motion.positions(),
+            displacement=self.fields.displacement.x.array.copy(),
+            increments=self.newton.step_increments(),
+            charge=self.charge(),
+            charge_increment=self.passed,
+            stack_pressure=float(self.fields.k.stack_pressure.value),
+        )
+
+    def charge(self) -> float:
+        """Charge passed up to the state at hand, as volume of Li over the whole interface [um]; stripping positive."""
+        return (self.levels[0].charge if self.levels else 0.0) + self.passed
 
     def restore(self, stress: Array) -> None:
         """Back to the newest level."""
@@ -140,11 +165,27 @@ class Stepper:
             f.x.array[:] = values
         self.motion.place(level.positions)
         self.newton.set_stress(stress)
+        self.fields.k.stack_pressure.value = level.stack_pressure
+        self.passed = 0.0
 
     def start(self) -> None:
-        """The consistent state at t = 0, and the first step of the ladder."""
-        self.newton.consistent()
-        self.levels = [self.capture(0.0)]
+        """The consistent state of the load that is set, at t = 0 or where it jumps; levels and step sizes begin anew.
+
+        Velocity and pressure follow a jump at once, at the composition that is there.
+
+        Raises:
+            SolveError: there is none; the newest level is restored.
+        """
+        time, stress = (self.levels[0].time if self.levels else 0.0), self.newton.stress().copy()
+        self.passed = 0.0
+        try:
+            self.spent += self.newton.consistent(time)
+        except NotConvergedError as failure:
+            if self.levels:
+                self.restore(stress)
+            raise SolveError(f"{failure}, t = {time * TIME:.6g} s") from failure
+        self.levels = [self.capture(time)]
+        self.index = self._first_rung()
 
     def _check_walls(self) -> None:
         """Stop where a void wall has come down: what follows needs a new mesh.
@@ -174,13 +215,21 @@ class Stepper:
             last_increments=last.increments,
             rate=float(weights[0]),
             a2=float(weights[2]) if len(weights) > 2 else 0.0,
+            time=new,
         )
         times = [lv.time for lv in self.levels]
         predictor = extrapolation_weights(times, new)
         guess = [sum(w * lv[i] for w, lv in zip(predictor, self.levels, strict=True)) for i in (1, 2, 3)]
+        # The pressure follows the stack's own changes at once, so it is S = p_stack - p that is extrapolated.
+        stack = sum(w * lv.stack_pressure for w, lv in zip(predictor, self.levels, strict=True))
+        guess[1] += self.newton.load_stack(new) - stack
         for f, values in zip(self.fields.u, guess, strict=True):
             f.x.array[:] = values
-        counts = self.newton.solve(step)
+        try:
+            counts = self.newton.solve(step)
+        finally:
+            self.spent += self.newton.counts
+        self.passed = (self.newton.flux() + step.a2 * last.charge_increment) / step.rate
         return counts, self._error(guess, error_fraction(times, new))
 
     def _error(self, guess: list[Array], fraction: float) -> float:
@@ -223,6 +272,8 @@ class Stepper:
         self._check_walls()
         stress = self.newton.stress().copy()
         self.index = min(self.index, self._rung(self._largest()))
+        armed = [(event, event.value()) for event in self.events]
+        armed = [(event, value) for event, value in armed if value > REACHED]
         rejected = 0
         reason = "the mesh is stretched too fast"
         while True:
@@ -234,28 +285,36 @@ class Stepper:
                     f"dt = {dt * TIME:.3g} s: {reason}"
                 )
             try:
-                counts, error = self.attempt(dt)
+                error = self.attempt(dt)[1]
                 reason = f"local error {error:.2g} times the tolerance"
+                stop = self._event(dt, armed, stress) if error <= 1.0 else None
             except NotConvergedError as failure:
-                counts, error, reason = Counts(), np.inf, str(failure)
+                error, reason = np.inf, str(failure)
             if error <= 1.0:
                 break
             rejected += 1
             self.restore(stress)
             drop = 4 if not np.isfinite(error) else int(np.ceil(4 / 3 * np.log2(error / SAFETY)))
             self.index = min(self._rung(dt), self.index) - max(1, min(drop, 16))
-        return self._accept(dt, counts, error, rejected, asked, stress)
+        return self._accept(dt, error, rejected, asked, stop)
 
-    def _accept(self, dt: float, counts: Counts, error: float, rejected: int, asked: bool, stress: Array) -> Step:
-        stop = self._event(dt, stress)
+    def _accept(self, dt: float, error: float, rejected: int, asked: bool, stop: tuple[Event, float] | None) -> Step:
+        event = None
         if stop is not None:
-            dt, counts, asked = stop[1], stop[2], True
+            event, dt, asked = stop[0], stop[1], True
         self.levels = [self.capture(self.levels[0].time + dt), *self.levels[:2]]
+        self.passed = 0.0
         growth = (SAFETY / max(error, 1e-9)) ** (1 / 3)
         wish = self._rung(dt * min(growth, 2.0))
         # A step shortened to hit a time says little against the rung it came from.
         self.index = max(wish, self.index - 4) if asked else min(wish, self.index + GROWTH)
-        return Step(self.levels[0].time, dt, counts, rejected, stop[0] if stop else None, asked)
+        counts, self.spent = self.spent, Counts()
+        step = Step(self.levels[0].time, dt, counts, rejected, asked=asked)
+        if event is not None and event.of_step:
+            step.ended = event.reason
+        elif event is not None:
+            step.stop = event.reason
+        return step
 
     def _clip(self, dt: float) -> tuple[float, bool]:
         """Shorten dt to hit the next asked time, or halve the way where one more step would leave a sliver."""
@@ -266,34 +325,36 @@ class Stepper:
 
     # --- stop conditions --------------------------------------------------------------------------------------------
 
-    def _event(self, dt: float, stress: Array) -> tuple[str, float, Counts] | None:
-        """If a stop condition was passed, solve again for the step that meets it exactly."""
-        best: tuple[str, float, Counts] | None = None
-        for event in self.events:
-            # Judged at the earliest stop found so far: one that is not yet reached there comes later.
-            if event.value() <= 0:
-                best = (event.reason, *self._bring_to_zero(event, best[1] if best else dt, stress))
-        return best
+    def _event(self, dt: float, armed: list[tuple[Event, float]], stress: Array) -> tuple[Event, float] | None:
+        """If a stop condition was passed, solve again for the step [h] that meets it exactly; the earliest counts.
 
-    def _bring_to_zero(self, event: Event, dt: float, stress: Array) -> tuple[float, Counts]:
-        """Illinois root finding on the step size; the state is left at the root."""
-        high, f_high = dt, event.value()
-        self.restore(stress)
-        low, f_low = 0.0, event.value()
-        scale, side, counts = max(abs(f_low), abs(f_high)), 0, Counts()
-        for _ in range(EVENT_TRIES):
-            trial = high - f_high * (high - low) / (f_high - f_low)
-            self.restore(stress)
-            counts, _error = self.attempt(trial)
+        Args:
+            dt: the step at hand.
+            armed: conditions that were not met before it, with their values there.
+            stress: where each attempt starts from.
+
+        Raises:
+            NotConvergedError: one of the attempts; the whole step is then to be tried smaller.
+        """
+        best: tuple[Event, float] | None = None
+        for event, before in armed:
             value = event.value()
-            if abs(value) <= 1e-10 * max(scale, 1.0):
-                return trial, counts
-            if value < 0:
-                high, f_high = trial, value
-                f_low *= 0.5 if side == -1 else 1.0
-                side = -1
-            else:
-                low, f_low = trial, value
-                f_high *= 0.5 if side == 1 else 1.0
-                side = 1
-        return trial, counts
+            # Judged at the earliest stop found so far: one that is not yet reached there comes later.
+            if value > (0.0 if best is None else -REACHED):
+                continue
+
+            def solved(trial: float, event: Event = event) -> float:
+                self.restore(stress)
+                self.attempt(trial)
+                return event.value()
+
+            root = bring_to_zero(solved, before, best[1] if best else dt, value)
+            if abs(root.value) > REACHED:
+                log.warning(
+                    "warning: stop condition %s jumps at t = %.6g s (to %.3g): the state beside the jump is taken",
+                    event.reason,
+                    (self.levels[0].time + root.at) * TIME,
+                    root.value,
+                )
+            best = (event, root.at)
+        return best

@@ -171,7 +171,10 @@ def test_shipped_cases_are_valid_and_say_what_to_expect(tmp_path: Path, path: Pa
         ("geometry.electrode_thickness='-5 um'", 'geometry.electrode_thickness: "-5 um": must be positive'),
         ("geometry.width='0 um'", 'geometry.width: "0 um": must be positive'),
         ("load.temperature='200 degC'", "allowed: 200 K to 453 K (solid lithium)"),
-        ("load.current_density=['1 A/m^2']", "is a list of steps, which is not supported yet"),
+        (
+            "load.current_density=['1 A/m^2']",
+            "is a list of steps; allowed: one current density, or steps as [[protocol]] tables",
+        ),
         ("electrode.material='Li-5mg'", 'did you mean "Li-5Mg"?'),
         (
             "electrode.material={ mg_fraction = 0.7 }",
@@ -250,8 +253,8 @@ def test_all_faults_in_one_go_with_file_and_key(tmp_path: Path) -> None:
 
 
 def test_missing_keys_are_described(tmp_path: Path) -> None:
-    # Exact: a case needs geometry and load; in them the thickness and the current.
-    assert [s.split(": ")[1] for s in faults(tmp_path, "")] == ["geometry", "load"]
+    # Exact: a case needs geometry and a load; in them the thickness and the current.
+    assert [s.split(": ")[1] for s in faults(tmp_path, "")] == ["geometry", "load.current_density"]
     found = faults(tmp_path, "[geometry]\n[load]\n")
     assert [s.split(": ")[1] for s in found] == ["geometry.electrode_thickness", "load.current_density"]
 

@@ -88,7 +88,7 @@ def _one_step(pressure: str, **more: object) -> tuple[Stepper, Frames, dict[str,
     made = runs.stepper(runs.short(load__stack_pressure=pressure, **more))
     dt = 10.0 / TIME
     last = made.levels[0]
-    made.newton.solve(StepData(last.positions, last.x, last.displacement, last.increments, 1 / dt, 0.0))
+    made.newton.solve(StepData(last.positions, last.x, last.displacement, last.increments, 1 / dt, 0.0, last.time + dt))
     frames = Frames(Path("."), made.fields, made.newton, made.motion, made.newton.fields.k.volume_ratio.value * 13e-6)
     frames.update()
     values = {name: f.x.array.copy() for name, f in (frames.point | frames.vectors).items()}
@@ -185,8 +185,7 @@ def _stripped_then_rested(**more: object) -> Stepper:
     while np.ptp(made.levels[0].x) < 0.05:
         made.advance()
     made.newton.applied_flux = 0.0
-    made.newton.consistent()  # pressure and velocity jump as the current ends
-    made.levels, made.index = [made.capture(made.levels[0].time)], made._first_rung()
+    made.start()  # pressure and velocity jump as the current ends
     return made
 
 

@@ -15,7 +15,8 @@ import femli
 from femli import fields, mesh
 from femli.case import Case
 from femli.motion import Motion
-from femli.simulation import next_target
+from femli.outputs_measures import Measures
+from femli.protocol import Protocol
 from femli.solver import Newton
 from femli.stepper import Stepper
 
@@ -80,8 +81,10 @@ def stepper(case: Case) -> Stepper:
     electrode = case.electrode_properties()
     owned = fields.create(mesh.build(case, MPI.COMM_WORLD), case, electrode)
     motion = Motion(owned)
-    made = Stepper(Newton(owned, motion, case, electrode), case, lambda time: next_target(case, time), [])
-    made.start()
+    newton = Newton(owned, motion, case, electrode)
+    made = Stepper(newton, case)
+    Protocol(case, electrode, made, Measures(owned, newton)).start()
+    made.events = []
     return made
 
 
