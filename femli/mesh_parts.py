@@ -118,8 +118,9 @@ def check(mesh: PartedMesh) -> None:
 
     Raises:
         MeshError: a required part is missing, a boundary facet has no part or two, a part lies inside the
-            metal, cells are degenerate, the contact is not the plane at the bottom, the collector is not
-            the plane on top, a side is no axis-aligned plane at the edge of the mesh, the axis is not r = 0.
+            metal, cells are degenerate, the contact is not the plane at the bottom, the collector does not
+            lie over all of the interface, a side is no axis-aligned plane at the edge of the mesh, the axis
+            is not r = 0.
     """
     missing = [name for name in REQUIRED if name not in mesh.names()]
     if missing:
@@ -135,12 +136,12 @@ def check(mesh: PartedMesh) -> None:
             f"part contact is not the bottom of the mesh: metal lies {-mesh.points[:, last].min():.6g} um "
             "below it along the last coordinate"
         )
-    _check_plane(mesh, "collector", last, [mesh.points[:, last].max()], "the largest last coordinate")
     if "axis" in mesh.names():
         _check_plane(mesh, "axis", 0, [0.0], "r = 0, the first coordinate")
         if mesh.points[:, 0].min() < 0.0:
             raise MeshError(f"an axisymmetric mesh has r >= 0, not {mesh.points[:, 0].min():.6g} um")
     _check_sides(mesh)
+    _check_collector(mesh)
 
 
 def _missing(names: list[str]) -> str:
@@ -193,6 +194,45 @@ def _check_plane(mesh: PartedMesh, name: str, axis: int, planes: list[float], wh
             f"part {name} has to be a plane at {where} ({', '.join(f'{p:.6g}' for p in planes)} um); it "
             f"spans {values.min():.6g} to {values.max():.6g} um there"
         )
+
+
+def upward_areas(mesh: PartedMesh, name: str) -> Floats:
+    """Area vectors' last component of each facet of a part, pointing out of the metal, shape (facets,), um^(d-1)."""
+    facets = mesh.part(name)
+    if mesh.dimension == 1:
+        vectors = np.ones((len(facets), 1))
+    else:
+        edges = mesh.points[facets[:, 1:]] - mesh.points[facets[:, :1]]
+        if mesh.dimension == 2:
+            vectors = edges[:, 0, ::-1] * np.array([1.0, -1.0])
+        else:
+            vectors = np.cross(edges[:, 0], edges[:, 1]) / 2
+    inward = _opposite(mesh, facets) - mesh.points[facets[:, 0]]
+    return vectors[:, -1] * -np.sign(np.einsum("ij,ij->i", vectors, inward))
+
+
+def _opposite(mesh: PartedMesh, facets: Integers) -> Floats:
+    """For each boundary facet the corner of its cell that is not on it, shape (facets, d)."""
+    corners = mesh.dimension + 1
+    faces = np.concatenate([facets] + [np.delete(mesh.cells, k, axis=1) for k in range(corners)])
+    label = _labels(faces)
+    tips = np.concatenate([mesh.cells[:, k] for k in range(corners)])
+    of_label = np.empty(int(label.max()) + 1, dtype=np.int64)
+    of_label[label[len(facets) :]] = tips
+    return mesh.points[of_label[label[: len(facets)]]]
+
+
+def _check_collector(mesh: PartedMesh) -> None:
+    """The collector looks up everywhere and spans the mesh: its projection is the interface. It may be curved."""
+    up = upward_areas(mesh, "collector")
+    if up.min() <= 0.0:
+        where = _place(mesh, mesh.part("collector")[int(np.argmin(up))])
+        raise MeshError(f"part collector has to face away from the contact everywhere; it does not {where}")
+    nodes = np.unique(mesh.part("collector"))
+    for axis in range(mesh.dimension - 1):
+        whole, own = np.ptp(mesh.points[:, axis]), np.ptp(mesh.points[nodes, axis])
+        if whole - own > FLATNESS * whole:
+            raise MeshError(f"part collector spans {own:.6g} of the {whole:.6g} um along coordinate {axis + 1}")
 
 
 def _check_sides(mesh: PartedMesh) -> None:

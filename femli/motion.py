@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from petsc4py import PETSc
 
 from femli import bcs
-from femli.fields import Fields, add_ghosts
+from femli.fields import Fields, add_ghosts, largest
+from femli.mesh_parts import FLATNESS
 
 Array = NDArray[np.float64]
 
@@ -56,6 +57,7 @@ class Motion:
         self._vertex_dofs()
         self._parts()
         self._matching_forms()
+        self.plane_collector = self._plane_collector()
         self._extension()
         self.sharing = self._sharing()
         self.first_wall_height = self.wall_height()[0]
@@ -136,6 +138,12 @@ class Motion:
         self.stretch = fem.Expression(ufl.sqrt(ufl.inner(g, g)), midpoint)
         self.cells = np.arange(self.mesh.topology.index_map(self.dim).size_local, dtype=np.int32)
 
+    def _plane_collector(self) -> bool:
+        """Whether the collector is normal to the last coordinate (at the start)."""
+        z = self.mesh.geometry.x[self.fields.node_of_dof[self.on_collector], self.dim - 1]
+        high, low = largest(self.mesh.comm, np.max(z, initial=-np.inf), np.max(-z, initial=-np.inf))
+        return high + low <= FLATNESS * max(high, 1.0)
+
     def _extension(self) -> None:
         """Laplace operators on the first mesh, factorised once; one a component."""
         q, a = ufl.TestFunction(self.scalar), ufl.TrialFunction(self.scalar)
@@ -155,13 +163,14 @@ class Motion:
         self.result = self.laplace.createVecRight()
 
     def _directions(self) -> None:
-        """Unit vectors along which moving nodes are adjusted: e_n on the collector, the mean normal on walls."""
+        """Unit vectors along which moving nodes are adjusted: e_n on a plane collector, else the mean normal."""
         m = self.direction
         m.x.array[:] = 0.0
         fem.assemble_vector(m.x.array, self.normal_form)
         add_ghosts(m)
         values = m.x.array.reshape(-1, self.dim)
-        values[self.on_collector, :-1] = 0.0
+        if self.plane_collector:
+            values[self.on_collector, :-1] = 0.0
         values[~self.moving] = 0.0
         values[self.held] = 0.0
         size = np.linalg.norm(values, axis=1)
@@ -216,7 +225,8 @@ class Motion:
         v = self.fields.u.v.x.array.reshape(-1, self.dim)
         base = self.metal.x.array.reshape(-1, self.dim)
         base[:] = 0.0
-        base[self.on_void] = v[self.p2_of_p1[self.on_void]]
+        sliding = self.on_void if self.plane_collector else self.moving
+        base[sliding] = v[self.p2_of_p1[sliding]]
         base[self.held] = 0.0
         self._match()
         target = self.metal.x.array.reshape(-1, self.dim)

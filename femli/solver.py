@@ -141,8 +141,8 @@ class Newton:
             fem.form(forms.host_increment(q, fl.u, fl.x_old, k, f)),
         ]
         one = fem.Constant(fl.domain.mesh, 1.0)
-        # The collector is plane at the start and as wide as the interface, voids included.
-        self.interface_area = fem.form(f.weight * one * f.ds(f.parts["collector"]))
+        # The collector lies over all of the interface, voids included: its projection has the interface's area.
+        self.interface_area = fem.form(f.weight * f.n[len(f.n) - 1] * f.ds(f.parts["collector"]))
         self.contact_area = fem.form(f.weight * one * f.ds(f.parts["contact"]))
         up = fl.domain.mesh.geometry.dim - 1
         height = ufl.SpatialCoordinate(fl.domain.mesh)[up]

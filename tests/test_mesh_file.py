@@ -93,18 +93,20 @@ def with_facet(whole: mesh_parts.PartedMesh, facet: np.ndarray) -> mesh_parts.Pa
 
 
 def test_meshes_whose_parts_mean_something_else_are_refused(tmp_path: Path) -> None:
-    # Exact: contact and collector planes along the last coordinate, sides axis-aligned, every outer facet
-    # named once.
+    # Exact: the contact a plane along the last coordinate, the collector over all of it, sides axis-aligned, every
+    # outer facet named once.
     foil = square(tmp_path)
     points, facets, tags = foil.points, foil.facets, foil.facet_tags
     turned = points @ np.array([[0.8, 0.6], [-0.6, 0.8]])
-    bent = points + np.column_stack([0.0 * points[:, 0], 0.1 * points[:, 0] * points[:, 1]])
     slanted = points + np.column_stack([0.1 * points[:, 1], 0.0 * points[:, 1]])
     swapped = np.where(tags == 1, 3, np.where(tags == 3, 1, tags))
+    high, middle = points[facets][:, :, 1].min(axis=1) > 4.9, points[facets][:, :, 0].mean(axis=1) > 4
+    halved = np.where(high & middle, 2, tags)
     inner = np.array([[np.argmin(np.abs(points - (x, 2.5)).sum(axis=1)) for x in (3.2, 4.0)]])
     for wrong, told in (
         (foil._replace(points=turned), "part contact has to be a plane"),
-        (foil._replace(points=bent), "part collector has to be a plane"),
+        (foil._replace(facet_tags=np.where(tags == 4, 3, tags)), "part collector has to face away from the contact"),
+        (foil._replace(facet_tags=halved), "part collector spans 4 of the 8 um along coordinate 1"),
         (foil._replace(points=slanted), "side do not lie in an axis-aligned plane"),
         (foil._replace(facet_tags=swapped), "part contact is not the bottom"),
         (foil._replace(facets=facets[1:], facet_tags=tags[1:]), "1 boundary facets carry no name"),
