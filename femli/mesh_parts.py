@@ -110,7 +110,7 @@ def placed(mesh: PartedMesh, axisymmetric: bool = False) -> PartedMesh:
         last = axis == mesh.dimension - 1
         origin = points[contact, -1].mean() if last else (0.0 if axisymmetric else points[:, axis].min())
         points[:, axis] -= origin
-        for plane in (0.0, float(points[:, axis].min()), float(points[:, axis].max())):
+        for plane in (float(points[:, axis].min()), float(points[:, axis].max()), 0.0):
             points[np.abs(points[:, axis] - plane) < FLATNESS * scale, axis] = plane
     return mesh._replace(points=points)
 

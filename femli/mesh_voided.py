@@ -80,11 +80,12 @@ def size_fields(
     """
     field, slope = gmsh.model.mesh.field, sizes.growth - 1.0
     normal = "y" if dimension == 2 else "z"
+    away = f"sqrt({normal} * {normal})" if below else normal
     fields = [field.add("MathEval")]
-    field.setString(fields[0], "F", f"{sizes.interface:.17g} + {slope:.17g} * sqrt({normal} * {normal})")
+    field.setString(fields[0], "F", f"{sizes.interface:.17g} + {slope:.17g} * {away}")
     largest = max(below, sizes.size)
     if largest > sizes.size:
-        fields.append(field.add("MathEval"))  # the metal keeps its own largest cell; the jump is on the graded contact
+        fields.append(field.add("MathEval"))  # the metal keeps its own largest cell
         field.setString(fields[1], "F", f"{sizes.size:.17g} + {largest:.17g} * (1 - step({normal}))")
     walls = [tag for tag, name in boundary.items() if name == "void"]
     owner = {tag: _owner(gmsh, dimension - 1, tag, voids) for tag in walls}

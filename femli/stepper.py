@@ -33,7 +33,7 @@ class Level(NamedTuple):
     """The state at one time, in working units.
 
     Values of (v, p, x) on this rank, node positions, and what the step that led here did: the nodes' displacement and
-    what it added to volume and host content.
+    what it added to volume and host content. The potential of an electrolyte, empty without one.
     """
 
     time: float
@@ -43,6 +43,7 @@ class Level(NamedTuple):
     positions: Array
     displacement: Array
     increments: tuple[Array, Array]
+    phi: Array = np.zeros(0)
 
 
 class Event(NamedTuple):
@@ -131,7 +132,9 @@ class Stepper:
         u = self.fields.u
         v, p, x = (f.x.array.copy() for f in u)
         displacement = self.fields.displacement.x.array.copy()
-        return Level(time, v, p, x, self.motion.positions(), displacement, self.newton.step_increments())
+        electrolyte = self.newton.electrolyte
+        phi = np.zeros(0) if electrolyte is None else electrolyte.phi.x.array.copy()
+        return Level(time, v, p, x, self.motion.positions(), displacement, self.newton.step_increments(), phi)
 
     def restore(self, stress: Array) -> None:
         """Back to the newest level."""
@@ -140,6 +143,8 @@ class Stepper:
             f.x.array[:] = values
         self.motion.place(level.positions)
         self.newton.set_stress(stress)
+        if self.newton.electrolyte is not None:
+            self.newton.electrolyte.set(level.phi)
 
     def start(self) -> None:
         """The consistent state at t = 0, and the first step of the ladder."""
@@ -180,6 +185,10 @@ class Stepper:
         guess = [sum(w * lv[i] for w, lv in zip(predictor, self.levels, strict=True)) for i in (1, 2, 3)]
         for f, values in zip(self.fields.u, guess, strict=True):
             f.x.array[:] = values
+        if self.newton.electrolyte is not None:
+            potentials = zip(predictor, self.levels, strict=True)
+            self.newton.electrolyte.phi.x.array[:] = sum(w * lv.phi for w, lv in potentials)
+            self.newton.electrolyte.refresh()
         counts = self.newton.solve(step)
         return counts, self._error(guess, error_fraction(times, new))
 
