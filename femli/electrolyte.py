@@ -58,6 +58,8 @@ class Electrolyte:
         composition, stress: the two parts of the open-circuit potential E [V], expressions.
         eta: overpotential of the contact [V].
         counter_potential [V], counter_resistance [V h/um]: of the electrode on the other side.
+        start_potential: E of the metal as it was made [V].
+        thickness: of the electrolyte [um].
     """
 
     def __init__(self, fields: Fields, case: Case, electrode: Electrode) -> None:
@@ -72,6 +74,10 @@ class Electrolyte:
         self.counter_resistance = resistance / flux_of_current(1.0, electrode)
         kappa = case.electrolyte.conductivity_at(case.load.temperature)
         self.conductivity = flux_of_current(kappa / LENGTH, electrode)
+
+        self.interface_resistance = float(fields.k.interface_resistance.value)
+        y, (a, b) = 1 - electrode.li_fraction, electrode.activity
+        self.start_potential = -self.thermal_voltage * float(np.log(1 - y) + y**2 * (a + b * y))
 
         space = fem.functionspace(domain.mesh, ("Lagrange", 1))
         self.space, self.phi = space, fem.Function(space, name="phi")
@@ -161,15 +167,14 @@ class Electrolyte:
             ),
         }
         one = fem.Constant(fl.domain.mesh, 1.0)
+        eta = ufl.variable(self.eta)
+        slope = ufl.diff(laws.CONTACT_LAWS[self.law](eta, k), eta)
         self.contact = {
             "area": fem.form(f.weight * one * contact),
             "current": fem.form(f.weight * self.contact_flux * contact),
             "size": fem.form(f.weight * abs(self.contact_flux) * contact),
-            "slope": fem.form(f.weight * ufl.diff(self._law_of(e := ufl.variable(self.eta)), e) * contact),
+            "slope": fem.form(f.weight * slope * contact),
         }
-
-    def _law_of(self, eta: Any) -> Any:
-        return laws.CONTACT_LAWS[self.law](eta, self.fields.k)
 
     # --- numbers ----------------------------------------------------------------------------------------------------
 

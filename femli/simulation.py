@@ -87,7 +87,7 @@ def march(
 
 
 def stop_events(case: Case, recorder: Recorder) -> list[Event]:
-    """Stop conditions that are found by root finding: depletion, contact loss, exhaustion."""
+    """Stop conditions that are found by root finding: depletion, contact loss, exhaustion, voltages."""
     m, stop = recorder.measures, case.stop
     events = [Event("exhausted", lambda: m.thickness() - stop.thickness / LENGTH)]
     if stop.li_fraction is not None:
@@ -95,6 +95,13 @@ def stop_events(case: Case, recorder: Recorder) -> list[Event]:
         events.append(Event("li_depleted", lambda: m.li_fraction_min() - limit))
     if recorder.measures.void_count:
         events.append(Event("contact_lost", lambda: m.contact_fraction() - stop.contact_fraction))
+    if stop.voltage is not None:
+        # Stripping raises the voltage, plating lowers it.
+        volts, sign = stop.voltage, -1.0 if case.load.current_density < 0 else 1.0
+        events.append(Event("voltage", lambda: sign * (volts - m.voltage())))
+    if stop.polarisation is not None:
+        most = stop.polarisation
+        events.append(Event("polarisation", lambda: most - m.polarisation()))
     return events
 
 
