@@ -16,6 +16,7 @@ from pydantic_core import PydanticCustomError
 
 from . import case_file, case_protocol, materials
 from .case_electrode import ElectrodeSection
+from .case_electrolyte import Cell, ContactResistance, ElectrolyteSection
 from .case_geometry import Geometry, Mesh, Radius, Void, Voids
 from .case_protocol import Leg, Part, as_tuple
 from .case_quantities import (
@@ -26,7 +27,9 @@ from .case_quantities import (
     OptionalCapacity,
     OptionalDuration,
     OptionalInterval,
+    OptionalPolarisation,
     OptionalStiffness,
+    OptionalVoltage,
     Pressure,
     PressureOrZero,
     Section,
@@ -43,6 +46,12 @@ class Interface(Section):
     contact: Literal["free_slip", "no_slip"] = Field(
         "free_slip", description="Sliding of the metal on the electrolyte."
     )
+    law: Literal["asr", "butler_volmer"] = Field(
+        "asr",
+        description="Local current of an overpotential (with an electrolyte): a constant resistance, or "
+        "Butler-Volmer with the same resistance at small overpotentials.",
+    )
+    resistance: ContactResistance = preset("10 ohm cm^2", "Of the contact, per area of contact.")
 
 
 def _one_current(value: object, info: ValidationInfo) -> object:
@@ -82,6 +91,13 @@ class Stop(Section):
     )
     contact_fraction: float = Field(1e-3, ge=0.0, lt=1.0, description="Share of the interface still in contact.")
     thickness: Length = preset("1 um", "Mean thickness of the electrode.")
+    voltage: OptionalVoltage = Field(
+        None, description="Cell voltage (with an electrolyte); from below when stripping, from above when plating."
+    )
+    polarisation: OptionalPolarisation = Field(
+        None,
+        description="Overpotential less what the intact cell needs, i (t/kappa + R_interface + R_counter).",
+    )
 
     @field_validator("li_fraction")
     @classmethod
@@ -133,6 +149,8 @@ class Case(Section):
     geometry: Geometry = Field(description="What is meshed.")
     electrode: ElectrodeSection = preset({}, "The metal and its laws.")
     interface: Interface = preset({}, "The contact with the electrolyte.")
+    electrolyte: ElectrolyteSection | None = Field(None, description="The electrolyte; none where left out.")
+    cell: Cell = preset({}, "The other electrode (with an electrolyte).")
     load: Load = preset({}, "What is done to the electrode.")
     protocol: Annotated[tuple[Part, ...], BeforeValidator(as_tuple)] = preset(
         (), "Steps one after the other, in place of load.current_density."
@@ -236,6 +254,10 @@ def contradictions(case: Case) -> list[str]:
         found.append("load.current_density: plating has no end; allowed: stop.capacity or stop.time")
     if stop.li_fraction is not None and stop.li_fraction >= x0:
         found.append(f"stop.li_fraction: {stop.li_fraction:g}: the metal starts at {x0:g}; allowed: less than that")
+    if case.electrolyte is None:
+        for key in ("voltage", "polarisation"):
+            if getattr(stop, key) is not None:
+                found.append(f"stop.{key}: there is no voltage without an electrolyte; allowed: add [electrolyte]")
     if stop.thickness >= case.geometry.electrode_thickness:
         found.append("stop.thickness: the electrode is no thicker from the start; allowed: less than its thickness")
     return found
@@ -249,7 +271,9 @@ def schema() -> dict[str, Any]:
 # The sections are one model in several files; other rooms take them from here.
 __all__ = [
     "Case",
+    "Cell",
     "ElectrodeSection",
+    "ElectrolyteSection",
     "Expectation",
     "Geometry",
     "Interface",

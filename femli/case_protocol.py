@@ -43,7 +43,7 @@ class Until(Section):
         None, description="Cell voltage; it rises to this, when plating it falls. Needs an electrolyte."
     )
     polarisation: OptionalVoltage = Field(
-        None, description="Change of the cell voltage since the step began, of either sign. Needs an electrolyte."
+        None, description="Overpotential less what the intact cell needs. Needs an electrolyte."
     )
 
     @model_validator(mode="after")

@@ -10,6 +10,9 @@ import ufl
 
 Expr = Any  # UFL ships no types
 
+TRACE = 1e-9  # Li fraction below which the open-circuit potential is held
+STEEP = 40.0  # of F eta/2RT, 2 V at room temperature: 1e17 times the exchange current
+
 
 def li_volume_fraction(x: Expr, k: Any) -> Expr:
     """Volume fraction of Li, phi = Omega_Li c, of an alloy with Li mole fraction x [-]."""
@@ -49,6 +52,38 @@ def li_flux(x: Expr, p: Expr, k: Any) -> Expr:
     phi_over_x = 1 / (x + k.volume_ratio * (1 - x))
     driving = thermodynamic_factor(x, k) * ufl.grad(x) + k.pressure_coupling * x * ufl.grad(p)
     return -diffusivity(x, k) * phi_over_x * driving
+
+
+def open_circuit_potential(x: Expr, k: Any) -> Expr:
+    """Potential against pure Li of an alloy without stress [V], E = -(R T/F) ln(gamma x); consistent with the flux.
+
+    Below a trace of Li it is held, so that an iterate may pass zero.
+    """
+    return -k.thermal_voltage * (ufl.ln(ufl.max_value(x, TRACE)) + log_activity_coefficient(x, k))
+
+
+def stress_potential(p: Expr, k: Any) -> Expr:
+    """What pressure adds to the open-circuit potential [V], -Omega_Li (p - p_stack)/F; nothing without coupling."""
+    return -k.thermal_voltage * k.pressure_coupling * (p - k.stack_pressure)
+
+
+def contact_asr(eta: Expr, k: Any) -> Expr:
+    """Volume flux of Li [um/h] through a contact of constant resistance at the overpotential eta [V]."""
+    return eta / k.interface_resistance
+
+
+def contact_butler_volmer(eta: Expr, k: Any) -> Expr:
+    """Butler-Volmer with transfer coefficient 1/2: 2 i0 sinh(F eta/2 R T) [um/h], i0 = R T/(F R_int).
+
+    Beyond `STEEP` it goes on as its tangent, so that no iterate overflows.
+    """
+    z = eta / (2 * k.thermal_voltage)
+    bounded = ufl.max_value(ufl.min_value(z, STEEP), -STEEP)
+    sinh = ufl.sinh(bounded) + ufl.cosh(bounded) * (z - bounded)
+    return 2 * k.thermal_voltage / k.interface_resistance * sinh
+
+
+CONTACT_LAWS = {"asr": contact_asr, "butler_volmer": contact_butler_volmer}
 
 
 def velocity_gradient(v: Expr, kinematics: str, r: Expr = None) -> Expr:

@@ -8,7 +8,7 @@ On temperature: sources print 298 K and 303 K for 25 and 30 degC. The reference 
 
 from __future__ import annotations
 
-from .materials import Activity, Alloy, Diffusivity, Electrolyte, Hardness, PowerLawCreep, Value
+from .materials import Activity, Alloy, Conductivity, Diffusivity, Electrolyte, Hardness, PowerLawCreep, Value
 
 ROOM = 298.15  # K, 25 degC
 TEST = 303.15  # K, 30 degC, of the cells and of the creep laws
@@ -240,20 +240,17 @@ def li_mg(mg_fraction: float, name: str = "") -> Alloy:
 
 ALLOYS = {alloy.name: alloy for alloy in map(li_mg, (0.0, 0.01, 0.03, 0.05, 0.10, 0.20))}
 
+LPSCL_CONDUCTIVITY = Conductivity(
+    cold=Value(3.5, "mS/cm", "Zhao2025", "25 degC, densified at 375 MPa, +- 0.1", False, "ionic conductivity"),
+    warm=Value(12.4, "mS/cm", "Zhao2025", "60 degC, densified at 375 MPa, +- 0.3", False, "ionic conductivity"),
+    cold_temperature=ROOM,
+    warm_temperature=333.15,
+)
+
 ELECTROLYTES = {
     "Li6PS5Cl": Electrolyte(
         "Li6PS5Cl",
-        (
-            Value(3.5, "mS/cm", "Zhao2025", "25 degC, densified at 375 MPa, +- 0.1", False, "ionic conductivity"),
-            Value(
-                12.4,
-                "mS/cm",
-                "Zhao2025",
-                "60 degC, densified at 375 MPa, +- 0.3",
-                False,
-                "ionic conductivity",
-            ),
-            Value(0.8, "mS/cm", "Wang2024", "23 degC, wet milled, at 9 MPa", False, "ionic conductivity"),
-        ),
+        LPSCL_CONDUCTIVITY,
+        (Value(0.8, "mS/cm", "Wang2024", "23 degC, wet milled, at 9 MPa", False, "ionic conductivity"),),
     ),
 }

@@ -160,11 +160,44 @@ class Alloy:
 
 
 @dataclass(frozen=True, slots=True)
+class Conductivity:
+    """Ionic conductivity that follows Arrhenius' law through two measured temperatures: ln kappa linear in 1/T.
+
+    Args:
+        cold, warm: the measured values [mS/cm].
+        cold_temperature, warm_temperature: where they were measured [K].
+    """
+
+    cold: Value
+    warm: Value
+    cold_temperature: float
+    warm_temperature: float
+
+    def at(self, temperature: float) -> float:
+        """Conductivity [S/m] at a temperature [K]."""
+        span = 1.0 / self.cold_temperature - 1.0 / self.warm_temperature
+        share = (1.0 / self.cold_temperature - 1.0 / temperature) / span
+        return 0.1 * self.cold.number * (self.warm.number / self.cold.number) ** share
+
+
+@dataclass(frozen=True, slots=True)
 class Electrolyte:
-    """A solid electrolyte: its name and its numbers."""
+    """A solid electrolyte.
+
+    Args:
+        name: as in `femli materials`.
+        conductivity: the law that the solver uses.
+        others: further measurements, for comparison.
+    """
 
     name: str
-    values: tuple[Value, ...]
+    conductivity: Conductivity
+    others: tuple[Value, ...] = ()
+
+    @property
+    def values(self) -> tuple[Value, ...]:
+        """Every number, for tables."""
+        return (self.conductivity.cold, self.conductivity.warm, *self.others)
 
 
 @dataclass(frozen=True, slots=True)

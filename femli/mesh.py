@@ -11,15 +11,17 @@ from mpi4py import MPI  # before dolfinx: its wheel finds libmpi only through mp
 import basix.ufl
 import dolfinx.mesh
 import numpy as np
+import numpy.typing as npt
 import ufl
 from dolfinx.graph import adjacencylist
 from dolfinx.io.utils import distribute_entity_data
 from dolfinx.mesh import GhostMode, create_cell_partitioner
 
-from femli import mesh_gmsh
+from femli import mesh_electrolyte, mesh_gmsh
 from femli.case import Case
 from femli.errors import FemliError, MeshError
 from femli.mesh_geometry import parted
+from femli.mesh_electrolyte import Regions
 from femli.mesh_parts import REGIONS, PartedMesh
 from femli.seeding import SeededVoid
 from femli.units import LENGTH
@@ -38,6 +40,7 @@ class Domain(NamedTuple):
         facet_names: part -> tag, of the parts that this mesh has; contact and collector always.
         kinematics: "uniaxial" (1D), "plane", "axisymmetric" or "full" (3D).
         voids: the seeded voids, um; empty for void-free foils and for a user's mesh.
+        electrolyte: what lies under the contact, or None.
     """
 
     mesh: dolfinx.mesh.Mesh
@@ -47,6 +50,26 @@ class Domain(NamedTuple):
     facet_names: dict[str, int]
     kinematics: str
     voids: tuple[SeededVoid, ...]
+    electrolyte: "ElectrolyteDomain | None" = None
+
+
+class ElectrolyteDomain(NamedTuple):
+    """The meshed electrolyte, below the contact; distributed over all ranks like the electrode.
+
+    Attributes:
+        mesh: coordinates in um, last one not above 0.
+        cell_tags, facet_tags: as in `Domain`.
+        facet_names: part -> tag; contact and counter always, void where a void lies on it (insulated).
+        kinematics: as in `Domain`.
+        shared: input numbers of the contact's points in the electrode's and in this mesh, (points, 2), on every rank.
+    """
+
+    mesh: dolfinx.mesh.Mesh
+    cell_tags: dolfinx.mesh.MeshTags
+    facet_tags: dolfinx.mesh.MeshTags
+    facet_names: dict[str, int]
+    kinematics: str
+    shared: npt.NDArray[np.int64]
 
 
 def build(case: Case, comm: MPI.Intracomm) -> Domain:
@@ -59,26 +82,34 @@ def build(case: Case, comm: MPI.Intracomm) -> Domain:
     Raises:
         MeshError: on every rank, whatever went wrong on rank 0.
     """
-    whole: PartedMesh | None = None
+    regions: Regions | None = None
     voids: tuple[SeededVoid, ...] = ()
     failure: FemliError | None = None
     if comm.rank == 0:
         try:
             whole, voids = parted(case)
-            if len(whole.cells) < comm.size:
-                raise MeshError(f"the mesh has {len(whole.cells)} cells for {comm.size} ranks; use fewer ranks")
+            regions = mesh_electrolyte.split(whole)
+            for part in filter(None, regions[:2]):
+                if len(part.cells) < comm.size:
+                    raise MeshError(f"the mesh has {len(part.cells)} cells for {comm.size} ranks; use fewer ranks")
         except FemliError as error:
             failure = error
-    names = None if whole is None else whole.names()
-    failure, names, voids = comm.bcast((failure, names, voids))
+    names = [] if regions is None else [part.names() for part in regions[:2] if part is not None]
+    shared = None if regions is None else regions.shared
+    failure, names, voids, shared = comm.bcast((failure, names, voids, shared))
     if failure is not None:
         raise failure
     dimension = case.geometry.dimension
-    mesh, cell_tags, facet_tags = _distributed(whole, dimension, comm)
+    metal, below = (None, None) if regions is None else regions[:2]
     kinematics = {1: "uniaxial", 2: "plane", 3: "full"}[dimension]
-    if "axis" in names or case.geometry.kind == "axisymmetric":
+    if "axis" in names[0] or case.geometry.kind == "axisymmetric":
         kinematics = "axisymmetric"
-    return Domain(mesh, cell_tags, facet_tags, dict(REGIONS), names, kinematics, voids)
+    electrolyte = None
+    if len(names) > 1:
+        made = _distributed(below, "electrolyte", dimension, comm)
+        electrolyte = ElectrolyteDomain(*made, names[1], kinematics, shared)
+    made = _distributed(metal, "electrode", dimension, comm)
+    return Domain(*made, {"electrode": REGIONS["electrode"]}, names[0], kinematics, voids, electrolyte)
 
 
 def write(case: Case, path: str | Path) -> PartedMesh:
@@ -101,7 +132,7 @@ def write(case: Case, path: str | Path) -> PartedMesh:
 
 
 def _distributed(
-    whole: PartedMesh | None, dimension: int, comm: MPI.Intracomm
+    whole: PartedMesh | None, region: str, dimension: int, comm: MPI.Intracomm
 ) -> tuple[dolfinx.mesh.Mesh, dolfinx.mesh.MeshTags, dolfinx.mesh.MeshTags]:
     """Partition the mesh that rank 0 holds; the other ranks pass None."""
     if whole is None:
@@ -115,7 +146,7 @@ def _distributed(
     partitioner = create_cell_partitioner(GhostMode.none, 2)
     mesh = dolfinx.mesh.create_mesh(comm, whole.cells.astype(np.int64), coordinates, whole.points, partitioner)
     cells = np.arange(mesh.topology.index_map(dimension).size_local, dtype=np.int32)
-    cell_tags = dolfinx.mesh.meshtags(mesh, dimension, cells, np.full_like(cells, REGIONS["electrode"]))
+    cell_tags = dolfinx.mesh.meshtags(mesh, dimension, cells, np.full_like(cells, REGIONS[region]))
     entities, values = distribute_entity_data(
         mesh, dimension - 1, whole.facets.astype(np.int64), whole.facet_tags.astype(np.int32)
     )

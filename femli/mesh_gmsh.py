@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from femli import mesh_parts
+from femli import mesh_electrolyte, mesh_parts
 from femli.errors import MeshError
 from femli.mesh_parts import BOUNDARIES, REGIONS, PartedMesh
 
@@ -53,8 +53,8 @@ def session(what: str) -> Iterator[Any]:
         gmsh.finalize()
 
 
-def arrays(gmsh: Any, dimension: int, metal: list[int], boundary: dict[int, str]) -> PartedMesh:
-    """The mesh that Gmsh holds, as arrays: cells of the entities `metal`, facets of the named entities."""
+def arrays(gmsh: Any, dimension: int, bodies: dict[int, str], boundary: dict[int, str]) -> PartedMesh:
+    """The mesh that Gmsh holds, as arrays: cells of the bodies by their region, facets of the named entities."""
     labels, coordinates, _ = gmsh.model.mesh.getNodes()
     order = np.argsort(labels)
     points = coordinates.reshape(-1, 3)[order, :dimension]
@@ -69,12 +69,15 @@ def arrays(gmsh: Any, dimension: int, metal: list[int], boundary: dict[int, str]
         found = nodes[0] if len(nodes) else np.empty(0, dtype=np.int64)
         return np.searchsorted(labels[order], np.asarray(found)).reshape(-1, dim + 1)
 
-    cells = np.concatenate([simplices(dimension, tag) for tag in metal])
-    if not len(cells):
-        raise MeshError("the region electrode has no cells")
+    cells = {tag: simplices(dimension, tag) for tag in bodies}
+    regions = np.concatenate([np.full(len(c), REGIONS[bodies[tag]]) for tag, c in cells.items()])
+    for name in {"electrode", *bodies.values()}:
+        if not (regions == REGIONS[name]).any():
+            raise MeshError(f"the region {name} has no cells")
     facets = {tag: simplices(dimension - 1, tag) for tag in boundary}
     tags = np.concatenate([np.full(len(f), BOUNDARIES[boundary[tag]]) for tag, f in facets.items()])
-    return PartedMesh(points, cells, np.concatenate(list(facets.values())), tags)
+    several = regions if len(np.unique(regions)) > 1 else None
+    return PartedMesh(points, np.concatenate(list(cells.values())), np.concatenate(list(facets.values())), tags, several)
 
 
 def save(whole: PartedMesh, path: Path, scale: float) -> None:
@@ -93,10 +96,15 @@ def save(whole: PartedMesh, path: Path, scale: float) -> None:
         model = gmsh.model
         coordinates = np.zeros((len(whole.points), 3))
         coordinates[:, :d] = whole.points * scale
-        region = model.addDiscreteEntity(d)
-        model.mesh.addNodes(d, region, np.arange(1, len(coordinates) + 1), coordinates.ravel())
-        model.mesh.addElementsByType(region, GMSH_SIMPLEX[d], [], (whole.cells + 1).ravel())
-        model.addPhysicalGroup(d, [region], REGIONS["electrode"], "electrode")
+        regions = np.full(len(whole.cells), REGIONS["electrode"]) if whole.regions is None else whole.regions
+        for number, (name, tag) in enumerate(REGIONS.items()):
+            if not (regions == tag).any():
+                continue
+            region = model.addDiscreteEntity(d)
+            if number == 0:  # all points belong to the first entity: regions share those of the contact
+                model.mesh.addNodes(d, region, np.arange(1, len(coordinates) + 1), coordinates.ravel())
+            model.mesh.addElementsByType(region, GMSH_SIMPLEX[d], [], (whole.cells[regions == tag] + 1).ravel())
+            model.addPhysicalGroup(d, [region], tag, name)
         for name, tag in whole.names().items():
             entity = model.addDiscreteEntity(d - 1)
             model.mesh.addElementsByType(entity, GMSH_SIMPLEX[d - 1], [], (whole.part(name) + 1).ravel())
@@ -114,7 +122,7 @@ def read(path: str | Path, dimension: int, scale: float) -> PartedMesh:
 
     Raises:
         MeshError: no such file, not readable, another dimension, missing or unknown names, or what
-            `mesh_parts.check` refuses; the message begins with the file's name.
+            `mesh_electrolyte.check` refuses; the message begins with the file's name.
     """
     if not Path(path).is_file():
         raise MeshError(f"{path}: there is no such mesh file")
@@ -124,7 +132,7 @@ def read(path: str | Path, dimension: int, scale: float) -> PartedMesh:
             whole = _named(gmsh, dimension)
         whole = mesh_parts.compact(whole._replace(points=whole.points * scale))
         whole = mesh_parts.placed(whole, axisymmetric="axis" in whole.names())
-        mesh_parts.check(whole)
+        mesh_electrolyte.check(whole)
     except MeshError as error:
         raise MeshError(f"{path}: {error}") from error
     return whole
@@ -145,14 +153,14 @@ def _named(gmsh: Any, dimension: int) -> PartedMesh:
         )
     nameless = len(gmsh.model.getEntities(dimension)) - len(regions)
     if nameless:
-        raise MeshError(f"{nameless} regions have no name; every cell has to be in region electrode")
+        raise MeshError(f"{nameless} regions have no name; every cell has to be in one of {', '.join(REGIONS)}")
     others = gmsh.model.mesh.getNodes()[1].reshape(-1, 3)[:, dimension:]
     if others.size and np.ptp(others, axis=0).max() > 0.0:
         raise MeshError(
             f"a {dimension}D mesh lies {'along x' if dimension == 1 else 'in the x-y plane'}; here the other "
             f"coordinates vary by {np.ptp(others, axis=0).max():.4g}"
         )
-    return arrays(gmsh, dimension, list(regions), names)
+    return arrays(gmsh, dimension, regions, names)
 
 
 def _groups(gmsh: Any, dim: int, allowed: dict[str, int]) -> dict[int, str]:

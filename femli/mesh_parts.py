@@ -1,8 +1,8 @@
 """A mesh as plain arrays with named parts, and what femli demands of it: NumPy only, no DOLFINx, no Gmsh.
 
 Lengths are in micrometres. The last coordinate is normal to the interface: contact at 0, metal above,
-collector on top. Every way of making a mesh (layers, Gmsh, a file) ends in a `PartedMesh` that passes
-`check`.
+collector on top; an electrolyte, where there is one, below. Every way of making a mesh (layers, Gmsh, a file)
+ends in a `PartedMesh` that passes `check`, an electrolyte's in one that passes `check_electrolyte`.
 """
 
 from typing import NamedTuple
@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from femli.errors import MeshError
 
-REGIONS: dict[str, int] = {"electrode": 1}
-BOUNDARIES: dict[str, int] = {"contact": 1, "void": 2, "collector": 3, "side": 4, "axis": 5}
+REGIONS: dict[str, int] = {"electrode": 1, "electrolyte": 2}
+BOUNDARIES: dict[str, int] = {"contact": 1, "void": 2, "collector": 3, "side": 4, "axis": 5, "counter": 6}
 REQUIRED: tuple[str, ...] = ("contact", "collector")
 FLATNESS = 1e-6  # a plane part deviates by less than this share of the mesh's largest extent
 
@@ -26,15 +26,17 @@ class PartedMesh(NamedTuple):
 
     Attributes:
         points: coordinates, shape (points, d), um.
-        cells: point numbers of each cell, shape (cells, d + 1); all of them are region `electrode`.
-        facets: point numbers of each boundary facet, shape (facets, d).
+        cells: point numbers of each cell, shape (cells, d + 1).
+        facets: point numbers of each boundary facet, shape (facets, d); the contact between two regions is one too.
         facet_tags: values of `BOUNDARIES`, shape (facets,).
+        regions: values of `REGIONS`, shape (cells,); None where all cells are of one region.
     """
 
     points: Floats
     cells: Integers
     facets: Integers
     facet_tags: Integers
+    regions: Integers | None = None
 
     @property
     def dimension(self) -> int:
@@ -96,7 +98,7 @@ def placed(mesh: PartedMesh, axisymmetric: bool = False) -> PartedMesh:
     Meshers leave round-off in the coordinates; planes are made exact so that later rooms can compare with ==.
 
     Args:
-        mesh: a mesh anywhere in space, contact at its smallest last coordinate.
+        mesh: a mesh anywhere in space, contact below the metal.
         axisymmetric: leave the radius where it is.
     """
     points = mesh.points.copy()
@@ -108,7 +110,7 @@ def placed(mesh: PartedMesh, axisymmetric: bool = False) -> PartedMesh:
         last = axis == mesh.dimension - 1
         origin = points[contact, -1].mean() if last else (0.0 if axisymmetric else points[:, axis].min())
         points[:, axis] -= origin
-        for plane in (0.0, float(points[:, axis].max())):
+        for plane in (float(points[:, axis].min()), float(points[:, axis].max()), 0.0):
             points[np.abs(points[:, axis] - plane) < FLATNESS * scale, axis] = plane
     return mesh._replace(points=points)
 
@@ -144,6 +146,27 @@ def check(mesh: PartedMesh) -> None:
     _check_collector(mesh)
 
 
+def check_electrolyte(mesh: PartedMesh) -> None:
+    """Refuse an electrolyte on which its boundary conditions would mean something else than they say.
+
+    Raises:
+        MeshError: contact or counter is missing, the contact is not on the plane 0, at the top, the counter is not the
+            plane at the bottom, a boundary facet has no part, a side is no axis-aligned plane at the edge.
+    """
+    missing = [name for name in ("contact", "counter") if name not in mesh.names()]
+    if missing:
+        raise MeshError(f"the electrolyte has no part named {' or '.join(missing)}; it needs contact and counter")
+    if "collector" in mesh.names():
+        raise MeshError("the electrolyte touches the collector; it has to lie below the contact")
+    _check_boundary(mesh)
+    last = mesh.dimension - 1
+    _check_plane(mesh, "contact", last, [0.0], "the top of the electrolyte")
+    if mesh.points[:, last].max() > 0.0:
+        raise MeshError(f"the electrolyte reaches {mesh.points[:, last].max():.6g} um above the contact; it is below it")
+    _check_plane(mesh, "counter", last, [mesh.points[:, last].min()], "the smallest last coordinate")
+    _check_sides(mesh)
+
+
 def _missing(names: list[str]) -> str:
     return (
         f"the mesh has no part named {' or '.join(names)}; a mesh needs region electrode and boundaries "
@@ -155,7 +178,7 @@ def _check_boundary(mesh: PartedMesh) -> None:
     """Every facet of one cell only must carry exactly one name, and no other facet may."""
     corners = mesh.dimension + 1
     faces = np.concatenate([np.delete(mesh.cells, k, axis=1) for k in range(corners)] + [mesh.facets])
-    label = _labels(faces)
+    label = labels(faces)
     split, size = len(faces) - len(mesh.facets), int(label.max()) + 1
     cells = np.bincount(label[:split], minlength=size)
     names = np.bincount(label[split:], minlength=size)
@@ -171,7 +194,7 @@ def _check_boundary(mesh: PartedMesh) -> None:
             raise MeshError(f"{int(wrong.sum())} {complaint}, the first {first}")
 
 
-def _labels(faces: Integers) -> Integers:
+def labels(faces: Integers) -> Integers:
     """A number for each row, the same for rows of the same points, shape (rows,)."""
     rows = np.sort(faces, axis=1)
     order = np.lexsort(rows.T)

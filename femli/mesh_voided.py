@@ -44,14 +44,49 @@ def named_boundary(gmsh: Any, metal: list[tuple[int, int]], extents: list[float]
     return names
 
 
+def electrolyte_boundary(
+    gmsh: Any, body: list[tuple[int, int]], named: dict[int, str], extents: list[float], depth: float, axis: bool
+) -> dict[int, str]:
+    """Part of each boundary entity of the electrolyte that the metal does not have: floors of voids are `void`."""
+    names = {}
+    tolerance = 1e-5 * min(*extents, depth)
+    for dim, tag in gmsh.model.getBoundary(body, oriented=False):
+        box = np.array(gmsh.model.getBoundingBox(dim, tag)).reshape(2, 3)[:, : dim + 1]
+        if tag in named:
+            continue
+        if (np.abs(box[:, dim] + depth) < tolerance).all():
+            names[tag] = "counter"
+        elif (np.abs(box[:, dim]) < tolerance).all():
+            names[tag] = "void"
+        else:
+            names[tag] = "axis" if axis and (np.abs(box[:, 0]) < tolerance).all() else "side"
+    return names
+
+
 def size_fields(
-    gmsh: Any, dimension: int, voids: tuple[SeededVoid, ...], sizes: Resolution, boundary: dict[int, str]
+    gmsh: Any,
+    dimension: int,
+    voids: tuple[SeededVoid, ...],
+    sizes: Resolution,
+    boundary: dict[int, str],
+    below: float = 0.0,
 ) -> None:
-    """Cell sizes that grow by `growth` a cell away from contact, walls and void edges, up to `size`."""
+    """Cell sizes that grow by `growth` a cell away from contact, walls and void edges, up to `size`.
+
+    Args:
+        gmsh, dimension, voids, sizes: the geometry.
+        boundary: parts of the metal's boundary.
+        below: the largest cell in the electrolyte, um; 0 without one.
+    """
     field, slope = gmsh.model.mesh.field, sizes.growth - 1.0
     normal = "y" if dimension == 2 else "z"
+    away = f"sqrt({normal} * {normal})" if below else normal
     fields = [field.add("MathEval")]
-    field.setString(fields[0], "F", f"{sizes.interface:.17g} + {slope:.17g} * {normal}")
+    field.setString(fields[0], "F", f"{sizes.interface:.17g} + {slope:.17g} * {away}")
+    largest = max(below, sizes.size)
+    if largest > sizes.size:
+        fields.append(field.add("MathEval"))  # the metal keeps its own largest cell
+        field.setString(fields[1], "F", f"{sizes.size:.17g} + {largest:.17g} * (1 - step({normal}))")
     walls = [tag for tag, name in boundary.items() if name == "void"]
     owner = {tag: _owner(gmsh, dimension - 1, tag, voids) for tag in walls}
     for k, (void, edge, wall) in enumerate(zip(voids, sizes.edges, sizes.walls, strict=True)):
@@ -71,16 +106,16 @@ def size_fields(
             for key, value in (
                 ("InField", distance),
                 ("SizeMin", size),
-                ("SizeMax", max(sizes.size, size)),
+                ("SizeMax", max(largest, size)),
                 ("DistMin", 0.0),
-                ("DistMax", max(sizes.size - size, 1e-3 * size) / max(slope, 1e-3)),
+                ("DistMax", max(largest - size, 1e-3 * size) / max(slope, 1e-3)),
             ):
                 field.setNumber(threshold, key, value)
             fields.append(threshold)
     least = field.add("Min")
     field.setNumbers(least, "FieldsList", fields)
     field.setAsBackgroundMesh(least)
-    gmsh.option.setNumber("Mesh.MeshSizeMax", sizes.size)
+    gmsh.option.setNumber("Mesh.MeshSizeMax", largest)
 
 
 def _owner(gmsh: Any, dim: int, tag: int, voids: tuple[SeededVoid, ...]) -> int:

@@ -21,7 +21,7 @@ from femli.materials import Electrode
 from femli.motion import Motion
 from femli.outputs_checkpoint import Checkpoint
 from femli.outputs_frames import Frames
-from femli.outputs_measures import INTERFACE_COLUMNS, InterfaceState
+from femli.outputs_measures import CELL_COLUMNS, INTERFACE_COLUMNS, InterfaceState
 from femli.protocol import Protocol
 from femli.solver import Newton
 from femli.stepper import Step
@@ -157,6 +157,8 @@ class Recorder:
         row |= {name: value(state) for name, value in INTERFACE_COLUMNS.items()}
         if "void" in self.measures.integrals:
             row |= {"void_count [-]": self.measures.void_count, self.void_column: state.void_size}
+        if state.cell is not None:
+            row |= {name: value(state.cell) for name, value in CELL_COLUMNS.items()}
         row |= {"li_balance_error [-]": errors[0], "host_balance_error [-]": errors[1]}
         return row | {
             "dt [s]": step.dt * TIME if step else 0.0,
@@ -282,6 +284,8 @@ class Recorder:
         shares = [(start - state.electrode_thickness) / (start - stop.thickness)]
         if stop.capacity:
             shares.append(abs(self.capacity()) / stop.capacity)
+        if stop.voltage is not None and state.cell is not None and stop.voltage > 0:
+            shares.append(state.cell.voltage / stop.voltage)
         if stop.time:
             shares.append(self.time() / stop.time)
         if stop.li_fraction is not None and x0 > stop.li_fraction:
@@ -321,6 +325,9 @@ class Recorder:
             summary["electrode_thickness_m"] = self.state.electrode_thickness
         if self.case.protocol:
             summary["protocol"] = self.protocol.rows
+            if self.state.cell is not None:
+                summary["cell_voltage_V"] = self.state.cell.voltage
+                summary["overpotential_V"] = self.state.cell.overpotential
         if error is not None:
             summary["error"] = error
         if self.comm.rank == 0:

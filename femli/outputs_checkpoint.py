@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from femli.errors import CaseError
 from femli.fields import Fields
+from femli.outputs_rows import CellRows
 from femli.solver import Newton
 from femli.stepper import Level, Stepper
 
@@ -45,36 +46,13 @@ class Checkpoint:
         self.sha256 = sha256
         mesh = fields.domain.mesh
         self.comm, self.mesh = mesh.comm, mesh
-        cells = mesh.topology.index_map(mesh.topology.dim)
-        self.count = cells.size_global
-        self.order = np.asarray(mesh.topology.original_cell_index[: cells.size_local], dtype=np.int64)
+        self.cells = CellRows(mesh)
+        self.electrolyte = newton.electrolyte
+        self.below = None if self.electrolyte is None else CellRows(self.electrolyte.domain.mesh)
         self.damaged = False
         self.scratch = fem.Function(fields.u.p.function_space)
 
-    # --- to and from rows of cells ----------------------------------------------------------------------------------
-
-    def _blocks(self, space: fem.FunctionSpace, values: Array) -> Array:
-        """Local dof values as rows of cells, (cells, dofs a cell x block size)."""
-        block = space.dofmap.index_map_bs
-        rows = values.reshape(-1, block)[space.dofmap.list[: len(self.order)]]
-        return rows.reshape(len(self.order), -1)
-
-    def _local(self, space: fem.FunctionSpace, rows: Array) -> Array:
-        """Inverse of `_blocks` for the cells of this rank."""
-        f = fem.Function(space)
-        block = space.dofmap.index_map_bs
-        dofs = space.dofmap.list[: len(self.order)]
-        f.x.array.reshape(-1, block)[dofs] = rows[self.order].reshape(*dofs.shape, block)
-        return f.x.array.copy()
-
-    def _gathered(self, rows: Array) -> Array | None:
-        parts = self.comm.gather((self.order, rows))
-        if parts is None:
-            return None
-        whole = np.empty((self.count, rows.shape[1]))
-        for order, values in parts:
-            whole[order] = values
-        return whole
+    # --- the arrays of a level --------------------------------------------------------------------------------------
 
     def _owned_as_local(self, owned: Array) -> Array:
         f = self.scratch
@@ -82,8 +60,8 @@ class Checkpoint:
         f.x.scatter_forward()
         return f.x.array.copy()
 
-    def _arrays(self, level: Level) -> dict[str, Array]:
-        """The arrays of a level as rows of the cells of this rank."""
+    def _arrays(self, level: Level) -> dict[str, Array | None]:
+        """The arrays of a level as rows of cells, on rank 0; collective."""
         u, W = self.fields.u, self.fields.w.function_space
         positions = level.positions[self.fields.node_of_dof].ravel()
         named = {
@@ -95,17 +73,19 @@ class Checkpoint:
             "volume": (u.p.function_space, self._owned_as_local(level.increments[0])),
             "host": (u.p.function_space, self._owned_as_local(level.increments[1])),
         }
-        return {name: self._blocks(space, values) for name, (space, values) in named.items()}
+        found = {name: self.cells.blocks(space, values) for name, (space, values) in named.items()}
+        gathered = {name: self.cells.gathered(rows) for name, rows in found.items()}
+        if self.electrolyte is not None and self.below is not None:
+            gathered["phi"] = self.below.gathered(self.below.blocks(self.electrolyte.space, level.phi))
+        return gathered
 
     # --- files ------------------------------------------------------------------------------------------------------
 
     def save(self, numbers: dict[str, Any]) -> None:
         """Write the stepper's levels, the stress state and named numbers; collective."""
-        levels = [
-            (level, {k: self._gathered(a) for k, a in self._arrays(level).items()}) for level in self.stepper.levels
-        ]
+        levels = [(level, self._arrays(level)) for level in self.stepper.levels]
         tensor = self.fields.state.stress.function_space
-        stress = self._gathered(self._blocks(tensor, self.fields.state.stress.x.array))
+        stress = self.cells.gathered(self.cells.blocks(tensor, self.fields.state.stress.x.array))
         if self.comm.rank == 0:
             self.folder.mkdir(exist_ok=True)
             new = self.folder / (FILE + ".new")
@@ -139,25 +119,28 @@ class Checkpoint:
         levels = []
         for numbers, rows in data["levels"]:
             nodes = np.empty((len(self.fields.node_of_dof), self.mesh.geometry.dim))
-            nodes[self.fields.node_of_dof] = self._local(W, rows["positions"]).reshape(nodes.shape)
-            v, p, x = (self._local(f.function_space, rows[n]) for n, f in zip("vpx", u, strict=True))
-            increments = [self._local(u.p.function_space, rows[n])[:owned] for n in ("volume", "host")]
-            displacement = self._local(W, rows["displacement"])
+            nodes[self.fields.node_of_dof] = self.cells.local(W, rows["positions"]).reshape(nodes.shape)
+            v, p, x = (self.cells.local(f.function_space, rows[n]) for n, f in zip("vpx", u, strict=True))
+            increments = [self.cells.local(u.p.function_space, rows[n])[:owned] for n in ("volume", "host")]
+            phi = np.zeros(0)
+            if self.electrolyte is not None and self.below is not None:
+                phi = self.below.local(self.electrolyte.space, rows["phi"])
             levels.append(
                 Level(
                     v=v,
                     p=p,
                     x=x,
                     positions=nodes,
-                    displacement=displacement,
+                    displacement=self.cells.local(W, rows["displacement"]),
                     increments=(increments[0], increments[1]),
+                    phi=phi,
                     **numbers,
                 )
             )
         self.stepper.levels = levels
         self.stepper.index = data["numbers"]["rung"]
         tensor = self.fields.state.stress.function_space
-        self.fields.state.stress.x.array[:] = self._local(tensor, data["stress"])
+        self.fields.state.stress.x.array[:] = self.cells.local(tensor, data["stress"])
         self.stepper.restore(self.newton.stress().copy())
         return data["numbers"]
 
@@ -183,6 +166,6 @@ class Checkpoint:
         levels = [
             ({n: float(file[g].attrs[n]) for n in NUMBERS}, {n: d[:] for n, d in file[g].items()}) for g in groups
         ]
-        if len(levels[0][1]["p"]) != self.count:
-            raise ValueError(f"{len(levels[0][1]['p'])} cells, the mesh of this case has {self.count}")
+        if len(levels[0][1]["p"]) != self.cells.count:
+            raise ValueError(f"{len(levels[0][1]['p'])} cells, the mesh of this case has {self.cells.count}")
         return {"levels": levels, "stress": file["stress"][:], "numbers": json.loads(file.attrs["numbers"])}

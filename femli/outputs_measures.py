@@ -10,6 +10,8 @@ import ufl
 from dolfinx import fem
 from numpy.typing import NDArray
 
+from femli.electrolyte_voltage import CellState, Voltage
+from femli.errors import CaseError
 from femli.fields import Fields, total
 from femli.solver import Newton
 from femli.units import LENGTH, STRESS
@@ -25,6 +27,7 @@ class InterfaceState(NamedTuple):
         electrode_thickness: mean height of the collector [m].
         contact_fraction: contact over the whole interface [-].
         void_size: void area (2D, m2) or volume (axisymmetric and 3D, m3), of all voids.
+        cell: voltage and its parts; None without an electrolyte.
     """
 
     li_fraction_interface_min: float
@@ -36,6 +39,7 @@ class InterfaceState(NamedTuple):
     electrode_thickness: float
     contact_fraction: float
     void_size: float
+    cell: CellState | None = None
 
 
 class Measures:
@@ -63,6 +67,8 @@ class Measures:
         self.contact_dofs = fem.locate_dofs_topological(u.x.function_space, self.dim - 1, facets)
         self.node_of_dof = fields.node_of_dof
         self.void_count = count_voids(fields)
+        electrolyte = newton.electrolyte
+        self.cell = None if electrolyte is None else Voltage(fields, electrolyte, newton.full_area)
 
     def _extreme(self, value: float, op: MPI.Op) -> float:
         return float(self.comm.allreduce(value, op=op))
@@ -82,6 +88,23 @@ class Measures:
     def contact_fraction(self) -> float:
         """Contact that is left over the whole interface [-]."""
         return self.newton.area_of_contact() / self.newton.full_area
+
+    def voltage(self) -> float:
+        """Cell voltage [V].
+
+        Raises:
+            CaseError: there is no electrolyte.
+        """
+        return self._cell().voltage()
+
+    def polarisation(self) -> float:
+        """Overpotential less what the intact cell needs [V]; raises as `voltage`."""
+        return self._cell().polarisation()
+
+    def _cell(self) -> Voltage:
+        if self.cell is None:
+            raise CaseError("there is no voltage without an electrolyte; allowed: add [electrolyte] to the case")
+        return self.cell
 
     def equivalent_stress_range(self) -> tuple[float, float]:
         """Smallest and largest equivalent stress [Pa]."""
@@ -113,6 +136,7 @@ class Measures:
             electrode_thickness=self.thickness() * LENGTH,
             contact_fraction=area / self.newton.full_area,
             void_size=void * LENGTH**power,
+            cell=None if self.cell is None else self.cell.state(),
         )
 
 
@@ -155,4 +179,17 @@ INTERFACE_COLUMNS: dict[str, Callable[[InterfaceState], float]] = {
     "pressure_min_depth [m]": lambda s: s.pressure_min_depth,
     "electrode_thickness [m]": lambda s: s.electrode_thickness,
     "contact_fraction [-]": lambda s: s.contact_fraction,
+}
+
+# The same for the cell around the electrode; absent without an electrolyte.
+CELL_COLUMNS: dict[str, Callable[[CellState], float]] = {
+    "cell_voltage [V]": lambda s: s.voltage,
+    "overpotential [V]": lambda s: s.overpotential,
+    "overpotential_ohmic [V]": lambda s: s.ohmic,
+    "overpotential_interface [V]": lambda s: s.interface,
+    "overpotential_constriction [V]": lambda s: s.constriction,
+    "overpotential_composition [V]": lambda s: s.composition,
+    "overpotential_stress [V]": lambda s: s.stress,
+    "overpotential_counter [V]": lambda s: s.counter,
+    "current_focusing [-]": lambda s: s.current_focusing,
 }

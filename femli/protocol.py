@@ -44,7 +44,7 @@ class Protocol:
         self.legs = case.legs()
         self.flux_of_unit = flux_of_current(1.0, electrode)  # um/h for 1 A/m2
         # Cells with an electrolyte have a voltage; steps that need one are refused in other cases.
-        self.voltage: Callable[[], float] | None = getattr(measures, "voltage", None)
+        self.voltage: Callable[[], float] | None = None if self.newton.electrolyte is None else measures.voltage
         self.place = 0
         self.begun = Begun(0.0, 0.0, 0.0)
         self.reason: str | None = None
@@ -98,6 +98,13 @@ class Protocol:
             events.append(Event("li_depleted", lambda: m.li_fraction_min() - limit))
         if m.void_count:
             events.append(Event("contact_lost", lambda: m.contact_fraction() - stop.contact_fraction))
+        if stop.voltage is not None:
+            # Stripping raises the voltage, plating lowers it.
+            volts = stop.voltage
+            events.append(Event("voltage", lambda: math.copysign(1.0, self.current()) * (volts - m.voltage())))
+        if stop.polarisation is not None:
+            overshoot = stop.polarisation
+            events.append(Event("polarisation", lambda: overshoot - m.polarisation()))
         return events
 
     def _step_events(self) -> list[Event]:
@@ -116,16 +123,16 @@ class Protocol:
         if until.contact_fraction is not None:
             found.append(Event("contact_fraction", falls(m.contact_fraction, until.contact_fraction, 1.0), True))
         if until.capacity is not None and step.kind == "voltage":
-            most = self._um(until.capacity)
-            found.append(Event("capacity", lambda: most - abs(self.stepper.charge() - begun.charge), True))
+            step_most = self._um(until.capacity)
+            found.append(Event("capacity", lambda: step_most - abs(self.stepper.charge() - begun.charge), True))
         if self.voltage is not None:
             voltage = self.voltage
             if until.voltage is not None:
                 against = None if sense is None else -sense
                 found.append(Event("voltage", falls(voltage, until.voltage, against), True))
             if until.polarisation is not None:
-                change = until.polarisation
-                found.append(Event("polarisation", lambda: change - abs(voltage() - begun.voltage), True))
+                most = until.polarisation
+                found.append(Event("polarisation", lambda: most - m.polarisation(), True))
         if self.case.stop.capacity is not None and step.kind == "voltage":
             run_most = self._um(self.case.stop.capacity)
             found.append(Event("capacity", lambda: run_most - abs(self.stepper.charge())))

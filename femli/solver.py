@@ -20,9 +20,11 @@ from numpy.typing import NDArray
 from femli import bcs, forms, laws
 from femli.case import Case
 from femli.creep import PowerLaw
+from femli.electrolyte import Electrolyte
 from femli.fields import CREEP_DEGREE, Fields, flux_of_current, largest, total
 from femli.materials import Electrode
 from femli.motion import Motion
+from femli.solver_coupled import CoupledSolver
 from femli.solver_linear import LinearSolver, NotConvergedError
 from femli.units import STRESS, TIME
 
@@ -91,6 +93,11 @@ class Newton:
         fields: unknowns and constants.
         motion: the mesh velocity of the same mesh.
         case, electrode: the numbers.
+
+    Attributes:
+        applied_flux: areal current over the whole interface as volume flux of Li [um/h].
+        electrolyte: or None; the current is then uniform over the contact that is left.
+        control, applied_voltage: "current", or "voltage" to hold the cell voltage [V] (with an electrolyte).
     """
 
     def __init__(self, fields: Fields, motion: Motion, case: Case, electrode: Electrode) -> None:
@@ -105,11 +112,13 @@ class Newton:
         self.control: Literal["current", "voltage"] = "current"
         self.applied_voltage = 0.0
         self.stack = Stack(case.load.stack_pressure / STRESS)
+        self.electrolyte = Electrolyte(fields, case, electrode) if fields.domain.electrolyte is not None else None
         self._rows()
         self._forms(case, electrode)
         self._points()
         self.full_area = total(self.comm, fem.assemble_scalar(self.interface_area))
         self.counts = Counts()
+        self.potential_change = 0.0  # of the last iteration, over R T/F
 
     def _rows(self) -> None:
         spaces = [u.function_space for u in self.fields.u]
@@ -119,6 +128,8 @@ class Newton:
 
     def _forms(self, case: Case, electrode: Electrode) -> None:
         fl, k = self.fields, self.fields.k
+        if self.electrolyte is not None:
+            k = k._replace(contact_flux=self.electrolyte.contact_flux)
         spaces = [u.function_space for u in fl.u]
         t = forms.Unknowns(*[ufl.TestFunction(V) for V in spaces])
         du = forms.Unknowns(*[ufl.TrialFunction(V) for V in spaces])
@@ -128,10 +139,10 @@ class Newton:
         frozen = fem.dirichletbc(np.float64(0.0), everywhere, spaces[2])
         F = forms.residuals(t, fl.u, fl.x_old, fl.state, k, fl.frame, case.load.plate)
         J = forms.jacobian(F, t, fl.u, du, k, fl.frame)
-        self.step_system = LinearSolver(J, F, held, self.offsets)
+        self.step_system = self._system(J, F, held)
         Fz = forms.frozen_residuals(t, fl.u, fl.state, k, fl.frame, case.load.plate)
         Jz = [[ufl.derivative(row, fl.u[j], du[j]) for j in range(3)] for row in Fz]
-        self.frozen_system = LinearSolver(Jz, Fz, [*held, frozen], self.offsets)
+        self.frozen_system = self._system(Jz, Fz, [*held, frozen])
         f, q = fl.frame, t.x
         phi = laws.li_volume_fraction(fl.u.x, k)
         self.li_content = fem.form(f.weight * phi * q * f.dx)
@@ -147,6 +158,10 @@ class Newton:
         up = fl.domain.mesh.geometry.dim - 1
         height = ufl.SpatialCoordinate(fl.domain.mesh)[up]
         self.under_collector = fem.form(f.weight * height * f.n[up] * f.ds(f.parts["collector"]))
+
+    def _system(self, jacobian: Any, residual: Any, conditions: list[fem.DirichletBC]) -> LinearSolver:
+        metal = LinearSolver(jacobian, residual, conditions, self.offsets)
+        return metal if self.electrolyte is None else CoupledSolver(metal, self.electrolyte)
 
     def _points(self) -> None:
         """What is needed at quadrature points: where the state's dofs are, rates and weights there."""
@@ -229,7 +244,9 @@ class Newton:
 
     def flux(self) -> float:
         """Volume of Li that leaves through the contact, over the whole interface [um/h], at the state at hand."""
-        return self.applied_flux
+        if self.electrolyte is None:
+            return self.applied_flux
+        return self.electrolyte.over_contact("current") / self.full_area
 
     def load_stack(self, time: float) -> float:
         """Set the stack pressure of a time [h] and of the thickness on the mesh; returns it [MPa]."""
@@ -239,10 +256,15 @@ class Newton:
         return float(k.stack_pressure.value)
 
     def _share_current(self) -> None:
-        """The given areal current flows over the contact that is left."""
+        """The given areal current flows over the contact that is left; an electrolyte says where."""
         area = self.area_of_contact()
         if area <= 0:
             raise NotConvergedError("no contact is left")
+        if self.electrolyte is not None:
+            self.electrolyte.follower.follow()
+            self.electrolyte.condition(self.control, self.applied_flux * self.full_area, self.applied_voltage)
+            self.electrolyte.share()
+            return
         self.fields.k.contact_flux.value = self.applied_flux * self.full_area / area
 
     # --- solves -----------------------------------------------------------------------------------------------------
@@ -253,12 +275,13 @@ class Newton:
         self.counts.newton += 1
         values = system.dx.array
         sizes = []
-        for u, where in zip(self.fields.u, self.slices, strict=True):
+        for u, where in zip(self.fields.u, self.slices[:3], strict=True):
             part = values[where]
             u.x.array[: part.size] -= part
             u.x.scatter_forward()
             sizes.append((np.max(np.abs(part), initial=0.0), np.max(np.abs(u.x.array[: part.size]), initial=0.0)))
-        dv, v, dx = largest(self.comm, sizes[0][0], sizes[0][1], sizes[2][0])
+        change = 0.0 if self.electrolyte is None else self.electrolyte.update(values[self.offsets[3] :])
+        dv, v, dx, self.potential_change = largest(self.comm, sizes[0][0], sizes[0][1], sizes[2][0], change)
         return dx, dv / max(v, 1e-300)
 
     def consistent(self, time: float = 0.0) -> Counts:
@@ -285,7 +308,8 @@ class Newton:
         for _ in range(40):
             self.frozen_system.assemble([])
             self._increment(self.frozen_system)
-            if self._project() < 0.1 * self.accuracy:
+            if self._project() < 0.1 * self.accuracy and self.potential_change < 1e-2 * self.accuracy:
+                self._share_current()
                 return self.counts
         raise NotConvergedError("velocity and pressure at given composition did not converge in 40 iterations")
 
@@ -296,7 +320,7 @@ class Newton:
             NotConvergedError: with the reason.
         """
         self.counts = Counts()
-        rows = [(where, -step.a2 * last) for where, last in zip(self.slices[1:], step.last_increments, strict=True)]
+        rows = [(where, -step.a2 * last) for where, last in zip(self.slices[1:3], step.last_increments, strict=True)]
         self.fields.k.rate.value = step.rate
         self.fields.x_old.x.array[:] = step.x_old
         self.place(step)
@@ -307,7 +331,8 @@ class Newton:
                 raise NotConvergedError(f"the composition runs away (largest change {dx:.2g} in one iteration)")
             distance = self._project()
             moved = self.place(step)
-            if distance < 0.1 * self.accuracy and dx < 1e-2 * self.accuracy and moved < self.accuracy:
+            still = max(dx, self.potential_change) < 1e-2 * self.accuracy
+            if distance < 0.1 * self.accuracy and still and moved < self.accuracy:
                 return self.counts
         raise NotConvergedError(
             f"not converged in {self.max_iterations} iterations (creep law {distance:.1e}, Li fraction {dx:.1e}, "

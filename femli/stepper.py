@@ -37,7 +37,7 @@ class Level(NamedTuple):
 
     Values of (v, p, x) on this rank, node positions, and what the step that led here did: the nodes' displacement and
     what it added to volume and host content. `charge` is what has been passed, as volume of Li over the whole interface
-    [um], and `charge_increment` what that step passed.
+    [um], and `charge_increment` what that step passed. `phi` is the potential of an electrolyte, empty without one.
     """
 
     time: float
@@ -50,6 +50,7 @@ class Level(NamedTuple):
     charge: float
     charge_increment: float
     stack_pressure: float
+    phi: Array
 
 
 @dataclass
@@ -141,6 +142,7 @@ class Stepper:
     def capture(self, time: float) -> Level:
         """The current state as a level."""
         v, p, x = (f.x.array.copy() for f in self.fields.u)
+        electrolyte = self.newton.electrolyte
         return Level(
             time=time,
             v=v,
@@ -152,6 +154,7 @@ class Stepper:
             charge=self.charge(),
             charge_increment=self.passed,
             stack_pressure=float(self.fields.k.stack_pressure.value),
+            phi=np.zeros(0) if electrolyte is None else electrolyte.phi.x.array.copy(),
         )
 
     def charge(self) -> float:
@@ -167,6 +170,8 @@ class Stepper:
         self.newton.set_stress(stress)
         self.fields.k.stack_pressure.value = level.stack_pressure
         self.passed = 0.0
+        if self.newton.electrolyte is not None:
+            self.newton.electrolyte.set(level.phi)
 
     def start(self) -> None:
         """The consistent state of the load that is set, at t = 0 or where it jumps; levels and step sizes begin anew.
@@ -225,6 +230,10 @@ class Stepper:
         guess[1] += self.newton.load_stack(new) - stack
         for f, values in zip(self.fields.u, guess, strict=True):
             f.x.array[:] = values
+        if self.newton.electrolyte is not None:
+            potentials = zip(predictor, self.levels, strict=True)
+            self.newton.electrolyte.phi.x.array[:] = sum(w * lv.phi for w, lv in potentials)
+            self.newton.electrolyte.refresh()
         try:
             counts = self.newton.solve(step)
         finally:

@@ -51,7 +51,8 @@ def test_a_users_mesh_is_moved_to_the_contact(tmp_path: Path) -> None:
     [
         ('"contact"', '"kontakt"', "unknown part kontakt .* allowed: contact, void, collector, side, axis"),
         ('"collector"', '"void"', "no part named collector"),
-        ('"electrode"', '"electrolyte"', "unknown part electrolyte .* allowed: electrode"),
+        ('"electrode"', '"elektrode"', "unknown part elektrode .* allowed: electrode, electrolyte"),
+        ('"electrode"', '"electrolyte"', "no part named electrode"),
         ('"collector"', '"side"', "no part named collector"),
         ("$Elements", "$Elemental", "foil.msh: .*(no part|cells|could not be read)"),
     ],

@@ -1,0 +1,131 @@
+"""Where electrode and electrolyte meet: values carried between the two meshes, and the one following the other.
+
+The meshes share the points of the contact. A sparse 0/1 matrix R, built once, takes potentials from the electrolyte's
+P1 dofs to the electrode's, and its transpose takes fluxes back; the ranks may own them as they like.
+"""
+
+from mpi4py import MPI  # noqa: F401  (before dolfinx)
+
+import numpy as np
+import ufl
+from dolfinx import fem
+from dolfinx.fem import petsc as fem_petsc
+from numpy.typing import NDArray
+from petsc4py import PETSc
+
+from femli import bcs
+from femli.fields import Fields
+from femli.mesh import ElectrolyteDomain
+
+Array = NDArray[np.float64]
+
+
+def nodes_of_dofs(space: fem.FunctionSpace) -> NDArray[np.int32]:
+    """Geometry node of each P1 dof, (local dofs,)."""
+    index_map = space.dofmap.index_map
+    found = np.empty(index_map.size_local + index_map.num_ghosts, dtype=np.int32)
+    found[space.dofmap.list.ravel()] = space.mesh.geometry.dofmaps[0].ravel()
+    return found
+
+
+def _points_of_dofs(space: fem.FunctionSpace) -> NDArray[np.int64]:
+    """Input number of the point of each owned P1 dof."""
+    nodes = nodes_of_dofs(space)[: space.dofmap.index_map.size_local]
+    return np.asarray(space.mesh.geometry.input_global_indices)[nodes]
+
+
+def trace_matrix(above: fem.FunctionSpace, below: fem.FunctionSpace, shared: NDArray[np.int64]) -> PETSc.Mat:
+    """R: electrode's P1 dofs from the electrolyte's, 1 where both are the same point of the contact; collective.
+
+    Args:
+        above, below: P1 spaces of electrode and electrolyte.
+        shared: input numbers of the contact's points in both, (points, 2).
+    """
+    comm = above.mesh.comm
+    rows, columns = above.dofmap.index_map, below.dofmap.index_map
+    points = _points_of_dofs(below)
+    mine = np.flatnonzero(np.isin(points, shared[:, 1]))
+    numbered = np.concatenate(
+        comm.allgather(np.column_stack([points[mine], mine + columns.local_range[0]]).astype(np.int64))
+    )
+    column_of = dict(zip(numbered[:, 0].tolist(), numbered[:, 1].tolist(), strict=True))
+    partner = {int(a): column_of[int(b)] for a, b in shared}
+    R = PETSc.Mat().createAIJ(((rows.size_local, None), (columns.size_local, None)), nnz=(1, 1), comm=comm)
+    for dof, point in enumerate(_points_of_dofs(above).tolist()):
+        if point in partner:
+            R.setValue(dof + rows.local_range[0], partner[point], 1.0)
+    R.assemble()
+    return R
+
+
+class Follower:
+    """Moves the electrolyte's points with those of the contact, laterally; the plane of the contact is held.
+
+    Void floors slide with the triple lines, the sides and the counter stay. Harmonic on the first mesh.
+
+    Args:
+        fields: the electrode.
+        domain: the electrolyte.
+        space: its P1 space.
+        back: transpose of the trace matrix.
+    """
+
+    def __init__(self, fields: Fields, domain: ElectrolyteDomain, space: fem.FunctionSpace, back: PETSc.Mat) -> None:
+        self.fields, self.mesh, self.space, self.back = fields, domain.mesh, space, back
+        self.dim = self.mesh.geometry.dim
+        self.owned = space.dofmap.index_map.size_local
+        self.nodes = nodes_of_dofs(space)
+        self.first_above = self._contact_points().copy()
+        self.first = self.mesh.geometry.x[:, : self.dim].copy()
+        self.slip, self.moved = back.createVecRight(), back.createVecLeft()
+        self.slip.array[:] = 1.0
+        back.mult(self.slip, self.moved)
+        on_contact = self.moved.array > 0.5
+        q, a = ufl.TestFunction(space), ufl.TrialFunction(space)
+        form = fem.form(ufl.dot(ufl.grad(a), ufl.grad(q)) * ufl.dx(self.mesh))
+        laplace = fem_petsc.assemble_matrix(form)
+        laplace.assemble()
+        vectors = fem.functionspace(self.mesh, ("Lagrange", 1, (self.dim,)))
+        held = bcs.fixed_components(domain, vectors, sticking=False)
+        counter = fem.locate_dofs_topological(
+            space, self.dim - 1, domain.facet_tags.find(domain.facet_names["counter"])
+        )
+        self.fixed, self.solvers = [], []
+        for c in range(self.dim - 1):
+            fixed = np.zeros(self.owned, dtype=bool)
+            for dofs in (held[c], counter):
+                fixed[dofs[dofs < self.owned]] = True
+            fixed |= on_contact
+            matrix = laplace.copy()
+            matrix.zeroRows(np.flatnonzero(fixed).astype(np.int32) + space.dofmap.index_map.local_range[0], diag=1.0)
+            self.fixed.append(fixed)
+            self.solvers.append(self._ksp(matrix))
+        self.lateral = fem.Function(space)
+        self.work, self.solution = laplace.createVecs()
+
+    def _ksp(self, matrix: PETSc.Mat) -> PETSc.KSP:
+        ksp = PETSc.KSP().create(matrix.getComm())
+        ksp.setOperators(matrix)
+        ksp.setType("preonly")
+        ksp.getPC().setType("lu")
+        ksp.getPC().setFactorSolverType("mumps")
+        return ksp
+
+    def _contact_points(self) -> Array:
+        """Places of the electrode's owned P1 dofs [um], (dofs, dim)."""
+        owned = self.fields.u.p.function_space.dofmap.index_map.size_local
+        return self.fields.domain.mesh.geometry.x[self.fields.node_of_dof[:owned], : self.dim]
+
+    def follow(self) -> None:
+        """Place the electrolyte's points for where the electrode's now are; collective."""
+        slip = self._contact_points() - self.first_above
+        for c, (fixed, ksp) in enumerate(zip(self.fixed, self.solvers, strict=True)):
+            self.slip.array[:] = slip[:, c]
+            self.back.mult(self.slip, self.moved)
+            # Rows of fixed points say where they are; the others are harmonic.
+            self.work.array[:] = np.where(fixed, self.moved.array, 0.0)
+            values = self.lateral.x
+            ksp.solve(self.work, self.solution)
+            values.array[: self.owned] = self.solution.array
+            values.scatter_forward()
+            self.mesh.geometry.x[self.nodes, c] = self.first[self.nodes, c] + values.array
