@@ -16,10 +16,11 @@ from mpi4py import MPI
 import numpy as np
 
 from femli.case import Case
-from femli.fields import Fields
+from femli.fields import Fields, flux_of_current
 from femli.materials import Electrode
 from femli.motion import Motion
 from femli.outputs_checkpoint import Checkpoint
+from femli.outputs_electrolyte import ElectrolyteFrames
 from femli.outputs_frames import Frames
 from femli.outputs_measures import CELL_COLUMNS, INTERFACE_COLUMNS, InterfaceState, Measures
 from femli.solver import Newton
@@ -107,6 +108,9 @@ class Recorder:
         self.newton, self.stepper, self.comm = newton, stepper, fields.domain.mesh.comm
         self.measures = Measures(fields, newton)
         self.frames = Frames(folder, fields, newton, motion, electrode.omega_li)
+        self.below = None
+        if newton.electrolyte is not None:
+            self.below = ElectrolyteFrames(folder, newton.electrolyte, 1 / flux_of_current(1.0, electrode))
         self.checkpoint = Checkpoint(folder, fields, newton, stepper, case.sha256())
         self.tally = Tally(*newton.totals())
         self.began = self.saved = clock.monotonic()
@@ -226,6 +230,8 @@ class Recorder:
         """A field snapshot and a checkpoint."""
         if not self.frames.written or self.frames.written[-1][0] < self.time():
             self.frames.write(self.time())
+            if self.below is not None:
+                self.below.write(self.time())
         self.save()
 
     def save(self) -> None:
@@ -240,6 +246,8 @@ class Recorder:
         self.tally.values.pop("rung", None)
         self.earlier = self.tally.values["wall_time"]
         self.frames.resume(self.time())
+        if self.below is not None:
+            self.below.resume(self.time())
         if self.comm.rank == 0:
             truncate_history(self.folder / HISTORY, self.time())
         self.state = self.measures.state()
