@@ -8,10 +8,12 @@ from dolfinx.mesh import entities_to_geometry
 from numpy.typing import NDArray
 
 from femli.errors import MeshError
-from femli.mesh import Domain
+from femli.mesh import Domain, ElectrolyteDomain
 
 
-def flat_component(domain: Domain, facets: NDArray[np.int32], part: str) -> list[tuple[int, NDArray[np.int32]]]:
+def flat_component(
+    domain: Domain | ElectrolyteDomain, facets: NDArray[np.int32], part: str
+) -> list[tuple[int, NDArray[np.int32]]]:
     """Split facets by the axis that they are normal to: [(component, facets), ...].
 
     Raises:
@@ -31,7 +33,9 @@ def flat_component(domain: Domain, facets: NDArray[np.int32], part: str) -> list
     return [(c, facets[flat[:, c]]) for c in range(mesh.geometry.dim)]
 
 
-def fixed_components(domain: Domain, space: fem.FunctionSpace, sticking: bool) -> list[NDArray[np.int32]]:
+def fixed_components(
+    domain: Domain | ElectrolyteDomain, space: fem.FunctionSpace, sticking: bool
+) -> list[NDArray[np.int32]]:
     """Dofs of a blocked vector space that are held, one array a component (contact, sides, axis).
 
     Args:

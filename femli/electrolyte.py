@@ -10,7 +10,7 @@ the blocks of the electrolyte's dofs.
 
 from typing import Any, NamedTuple
 
-from mpi4py import MPI  # before dolfinx
+from mpi4py import MPI  # noqa: F401  (before dolfinx)
 
 import numpy as np
 import ufl
@@ -31,6 +31,11 @@ from femli.solver_linear import NotConvergedError
 from femli.units import LENGTH
 
 Array = NDArray[np.float64]
+
+# petsc4py's stubs say that these are integers.
+SAME: Any = PETSc.Mat.Structure.SAME_NONZERO_PATTERN
+SUBSET: Any = PETSc.Mat.Structure.SUBSET_NONZERO_PATTERN
+KEEP: Any = PETSc.Mat.Option.KEEP_NONZERO_PATTERN
 
 SHARE_TRIES = 60
 BOLDEST = 0.1  # V; the uniform shift of the potential is no larger at once
@@ -96,6 +101,7 @@ class Electrolyte:
         self._measures()
         self._contact_forms()
         self.blocks: Blocks | None = None
+        self.matrices: dict[str, PETSc.Mat] = {}
 
     # --- forms ------------------------------------------------------------------------------------------------------
 
@@ -191,7 +197,7 @@ class Electrolyte:
     def refresh(self) -> None:
         """Carry phi to the electrode's side of the contact."""
         self.phi.x.scatter_forward()
-        below, above = self.R.createVecs()
+        below, above = self.R.createVecRight(), self.R.createVecLeft()
         below.array[:] = self.phi.x.array[: self.owned]
         self.R.mult(below, above)
         self.trace.x.array[: above.array.size] = above.array
@@ -260,7 +266,7 @@ class Electrolyte:
 
     def _matrix(self, name: str, form: Any) -> PETSc.Mat:
         """The matrix of a form, made once."""
-        if name not in self.__dict__.setdefault("matrices", {}):
+        if name not in self.matrices:
             self.matrices[name] = fem_petsc.create_matrix(form)
         matrix = self.matrices[name]
         matrix.zeroEntries()
@@ -281,11 +287,11 @@ class Electrolyte:
             self.back.matMult(self.middle, result=self.inner)
             columns.matMult(self.R, result=self.blocks.columns)
             self.back.matMult(rows, result=self.blocks.rows)
-            stiffness.copy(self.blocks.own, structure=PETSc.Mat.Structure.SAME_NONZERO_PATTERN)
+            stiffness.copy(self.blocks.own, structure=SAME)
         self.blocks.rows.scale(-1.0)
-        self.blocks.own.axpy(-1.0, self.inner, structure=PETSc.Mat.Structure.SUBSET_NONZERO_PATTERN)
+        self.blocks.own.axpy(-1.0, self.inner, structure=SUBSET)
         if self.held:
-            self.blocks.own.setOption(PETSc.Mat.Option.KEEP_NONZERO_PATTERN, True)
+            self.blocks.own.setOption(KEEP, True)
             first = self.space.dofmap.index_map.local_range[0]
             self.blocks.own.zeroRows((self.counter_dofs + first).astype(np.int32), diag=self.conductivity)
         return self.blocks
@@ -297,7 +303,7 @@ class Electrolyte:
         values = b.array[: self.owned].copy()
         above = fem.assemble_vector(self.current)
         above.scatter_reverse(InsertMode.add)
-        below, vector = self.R.createVecs()
+        below, vector = self.R.createVecRight(), self.R.createVecLeft()
         vector.array[:] = above.array[: vector.array.size]
         self.back.mult(vector, below)
         values -= below.array

@@ -38,7 +38,8 @@ def trace_matrix(above: fem.FunctionSpace, below: fem.FunctionSpace, shared: NDA
     """R: electrode's P1 dofs from the electrolyte's, 1 where both are the same point of the contact; collective.
 
     Args:
-        above, below: P1 spaces of electrode and electrolyte.
+        above: P1 space of the electrode.
+        below: P1 space of the electrolyte.
         shared: input numbers of the contact's points in both, (points, 2).
     """
     comm = above.mesh.comm

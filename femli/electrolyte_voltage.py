@@ -10,7 +10,7 @@ the contact only drive currents to another, powers say nothing about volts, and 
 
 from typing import NamedTuple
 
-from mpi4py import MPI  # before dolfinx
+from mpi4py import MPI  # noqa: F401  (before dolfinx)
 
 import numpy as np
 from dolfinx import fem
@@ -19,6 +19,8 @@ from femli.electrolyte import Electrolyte
 from femli.fields import Fields, largest
 
 AT_REST = 1e-2  # net current over the currents that the contact passes either way: below it, means over the area
+
+NO_CURRENT = 1e-9  # overpotential over R T/F that is round-off
 
 
 class CellState(NamedTuple):
@@ -92,10 +94,12 @@ class Voltage:
         return float(np.copysign(1.0, flux)) * (self.overpotential() - flux * intact)
 
     def _focusing(self, flux: float) -> float:
+        if abs(flux) * self.electrolyte.interface_resistance < NO_CURRENT * self.electrolyte.thermal_voltage:
+            return 0.0
         self.local.interpolate(self.expression)
         values = self.local.x.array[self.dofs] * np.sign(flux)
         (peak,) = largest(self.electrolyte.comm, float(np.max(values, initial=-np.inf)))
-        return peak / abs(flux) if flux else 0.0
+        return peak / abs(flux)
 
     def state(self) -> CellState:
         """Measure the current state; collective."""

@@ -20,8 +20,8 @@ from dolfinx.mesh import GhostMode, create_cell_partitioner
 from femli import mesh_electrolyte, mesh_gmsh
 from femli.case import Case
 from femli.errors import FemliError, MeshError
-from femli.mesh_geometry import parted
 from femli.mesh_electrolyte import Regions
+from femli.mesh_geometry import parted
 from femli.mesh_parts import REGIONS, PartedMesh
 from femli.seeding import SeededVoid
 from femli.units import LENGTH
@@ -110,6 +110,14 @@ def build(case: Case, comm: MPI.Intracomm) -> Domain:
         electrolyte = ElectrolyteDomain(*made, names[1], kinematics, shared)
     made = _distributed(metal, "electrode", dimension, comm)
     return Domain(*made, {"electrode": REGIONS["electrode"]}, names[0], kinematics, voids, electrolyte)
+
+
+def electrolyte_alone(made: PartedMesh, axisymmetric: bool, comm: MPI.Intracomm) -> ElectrolyteDomain:
+    """An electrolyte without an electrode, for questions of its own; every rank hands over the same whole mesh."""
+    dimension = made.dimension
+    kinematics = "axisymmetric" if axisymmetric else {1: "uniaxial", 2: "plane", 3: "full"}[dimension]
+    parts = _distributed(made if comm.rank == 0 else None, "electrolyte", dimension, comm)
+    return ElectrolyteDomain(*parts, made.names(), kinematics, np.zeros((0, 2), dtype=np.int64))
 
 
 def write(case: Case, path: str | Path) -> PartedMesh:

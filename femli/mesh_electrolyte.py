@@ -3,13 +3,17 @@
 NumPy only, lengths in um. The regions share the points of the contact; each has a mesh of its own in the solver.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from femli import mesh_parts
 from femli.errors import MeshError
-from femli.mesh_parts import BOUNDARIES, REGIONS, Integers, PartedMesh
+from femli.mesh_parts import BOUNDARIES, REGIONS, Floats, Integers, PartedMesh
+
+Booleans = npt.NDArray[np.bool_]
 
 
 class Regions(NamedTuple):
@@ -34,9 +38,7 @@ def joined(metal: PartedMesh, layers: PartedMesh) -> PartedMesh:
         layers: a body with the same lateral points, contact at 0, the rest above; it is turned over, and its collector
             becomes the counter.
     """
-    points = layers.points.copy()
-    points[:, -1] *= -1.0
-    points[:, -1] += 0.0  # no -0
+    points, tags = _turned(layers)
     below, above = np.unique(layers.part("contact")), np.unique(metal.part("contact"))
     below = below[np.lexsort(points[below].T)]
     above = above[np.lexsort(metal.points[above].T)]
@@ -46,16 +48,37 @@ def joined(metal: PartedMesh, layers: PartedMesh) -> PartedMesh:
     number[below] = above
     own = number < 0
     number[own] = len(metal.points) + np.arange(own.sum())
-    kept = layers.facet_tags != BOUNDARIES["contact"]
-    tags = layers.facet_tags[kept]
-    tags = np.where(tags == BOUNDARIES["collector"], BOUNDARIES["counter"], tags)
+    kept = tags != BOUNDARIES["contact"]
     return PartedMesh(
         np.concatenate([metal.points, points[own]]),
         np.concatenate([metal.cells, number[layers.cells]]),
         np.concatenate([metal.facets, number[layers.facets[kept]]]),
-        np.concatenate([metal.facet_tags, tags]),
+        np.concatenate([metal.facet_tags, tags[kept]]),
         np.repeat([REGIONS["electrode"], REGIONS["electrolyte"]], [len(metal.cells), len(layers.cells)]),
     )
+
+
+def slab(layers: PartedMesh, contact: Callable[[Floats], Booleans]) -> PartedMesh:
+    """An electrolyte alone, in contact where a function of the facets' middles says so.
+
+    Args:
+        layers: a body with its contact at 0, the rest above; it is turned over.
+        contact: whether facets with these middles, shape (facets, d), are in contact; the others are under voids.
+    """
+    below, tags = _turned(layers)
+    top = tags == BOUNDARIES["contact"]
+    free = top.copy()
+    free[top] = ~contact(below[layers.facets[top]].mean(axis=1))
+    return layers._replace(points=below, facet_tags=np.where(free, BOUNDARIES["void"], tags))
+
+
+def _turned(layers: PartedMesh) -> tuple[Floats, Integers]:
+    """Points and facet tags of a body turned over at 0: its collector becomes the counter."""
+    points = layers.points.copy()
+    points[:, -1] *= -1.0
+    points[:, -1] += 0.0  # no -0
+    tags = layers.facet_tags
+    return points, np.where(tags == BOUNDARIES["collector"], BOUNDARIES["counter"], tags)
 
 
 def split(whole: PartedMesh) -> Regions:

@@ -32,7 +32,9 @@ def parted(case: Case) -> tuple[PartedMesh, tuple[SeededVoid, ...]]:
         if depth:
             # The potential is linear in depth there: the cells only have to fit those of the metal.
             first = min(depth / 20.0, largest)
-            whole = mesh_electrolyte.joined(whole, _layers(geometry, sizes, mesh_foil.graded(depth, first, 1.3, largest)))
+            whole = mesh_electrolyte.joined(
+                whole, _layers(geometry, sizes, mesh_foil.graded(depth, first, 1.3, largest))
+            )
     mesh_electrolyte.check(whole)
     return whole, voids
 
@@ -67,8 +69,11 @@ def _voided(
     """Foil with voids cut from it at the contact, meshed by Gmsh in 2D, axisymmetric or 3D; an electrolyte below.
 
     Args:
-        geometry, voids, sizes: the metal.
-        depth, largest: thickness of the electrolyte and its largest cell, um; zeros without one.
+        geometry: of the metal.
+        voids: to be cut from it.
+        sizes: of its cells.
+        depth: thickness of the electrolyte, um; 0 without one.
+        largest: its largest cell, um.
     """
     dimension, axis = geometry.dimension, geometry.kind == "axisymmetric"
     extents = [*lateral_extents(geometry), geometry.electrode_thickness / LENGTH]

@@ -77,7 +77,9 @@ def arrays(gmsh: Any, dimension: int, bodies: dict[int, str], boundary: dict[int
     facets = {tag: simplices(dimension - 1, tag) for tag in boundary}
     tags = np.concatenate([np.full(len(f), BOUNDARIES[boundary[tag]]) for tag, f in facets.items()])
     several = regions if len(np.unique(regions)) > 1 else None
-    return PartedMesh(points, np.concatenate(list(cells.values())), np.concatenate(list(facets.values())), tags, several)
+    return PartedMesh(
+        points, np.concatenate(list(cells.values())), np.concatenate(list(facets.values())), tags, several
+    )
 
 
 def save(whole: PartedMesh, path: Path, scale: float) -> None:

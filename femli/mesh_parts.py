@@ -162,7 +162,9 @@ def check_electrolyte(mesh: PartedMesh) -> None:
     last = mesh.dimension - 1
     _check_plane(mesh, "contact", last, [0.0], "the top of the electrolyte")
     if mesh.points[:, last].max() > 0.0:
-        raise MeshError(f"the electrolyte reaches {mesh.points[:, last].max():.6g} um above the contact; it is below it")
+        raise MeshError(
+            f"the electrolyte reaches {mesh.points[:, last].max():.6g} um above the contact; it is below it"
+        )
     _check_plane(mesh, "counter", last, [mesh.points[:, last].min()], "the smallest last coordinate")
     _check_sides(mesh)
 

@@ -74,7 +74,10 @@ def size_fields(
     """Cell sizes that grow by `growth` a cell away from contact, walls and void edges, up to `size`.
 
     Args:
-        gmsh, dimension, voids, sizes: the geometry.
+        gmsh: holds the geometry.
+        dimension: 2 or 3.
+        voids: cut from the metal.
+        sizes: of its cells.
         boundary: parts of the metal's boundary.
         below: the largest cell in the electrolyte, um; 0 without one.
     """

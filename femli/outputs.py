@@ -16,10 +16,11 @@ from mpi4py import MPI
 import numpy as np
 
 from femli.case import Case
-from femli.fields import Fields
+from femli.fields import Fields, flux_of_current
 from femli.materials import Electrode
 from femli.motion import Motion
 from femli.outputs_checkpoint import Checkpoint
+from femli.outputs_electrolyte import ElectrolyteFrames
 from femli.outputs_frames import Frames
 from femli.outputs_measures import CELL_COLUMNS, INTERFACE_COLUMNS, InterfaceState
 from femli.protocol import Protocol
@@ -110,6 +111,9 @@ class Recorder:
         self.newton, self.protocol, self.comm = newton, protocol, fields.domain.mesh.comm
         self.stepper, self.measures = protocol.stepper, protocol.measures
         self.frames = Frames(folder, fields, newton, motion, electrode.omega_li)
+        self.below = None
+        if newton.electrolyte is not None:
+            self.below = ElectrolyteFrames(folder, newton.electrolyte, 1 / flux_of_current(1.0, electrode))
         self.checkpoint = Checkpoint(folder, fields, newton, self.stepper, case.sha256())
         self.tally = Tally(*newton.totals())
         self.began = self.saved = clock.monotonic()
@@ -257,6 +261,8 @@ class Recorder:
         """A field snapshot, one for each time."""
         if not self.frames.written or self.frames.written[-1][0] < self.time():
             self.frames.write(self.time())
+            if self.below is not None:
+                self.below.write(self.time())
 
     def save(self) -> None:
         """A checkpoint."""
@@ -271,6 +277,8 @@ class Recorder:
         self.protocol.resume(numbers["protocol"])
         self.earlier = self.tally.values["wall_time"]
         self.frames.resume(self.time())
+        if self.below is not None:
+            self.below.resume(self.time())
         if self.comm.rank == 0:
             truncate_history(self.folder / HISTORY, self.time())
         self.state = self.measures.state()

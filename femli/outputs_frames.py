@@ -1,4 +1,4 @@
-"""Field snapshots as VTU pieces, and the index `fields.pvd` that survives a crash.
+"""Field snapshots as VTU pieces, and an index (`fields.pvd`) that survives a crash.
 
 Every frame has files of its own; the index is written anew and put in place at once after each frame, so that what it
 names is always complete. Coordinates are in micrometres, values in SI with their unit in the name.
@@ -9,7 +9,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
-from mpi4py import MPI  # noqa: F401  (before dolfinx)
+from mpi4py import MPI  # before dolfinx
 
 import numpy as np
 import ufl
@@ -24,12 +24,76 @@ from femli.solver import Newton
 
 Array = NDArray[np.float64]
 
-INDEX = "fields.pvd"
 FOLDER = "fields"
 SPEED = units.LENGTH / units.TIME  # m/s in one um/h
 
 
-class Frames:
+class Series:
+    """Snapshots of one mesh and their index; what a frame holds is up to `functions` and `update`.
+
+    Args:
+        folder: result folder (exists).
+        comm: the ranks that write.
+        name: of the index, `name.pvd`, and of the folder of its files.
+    """
+
+    def __init__(self, folder: Path, comm: MPI.Intracomm, name: str) -> None:
+        self.folder, self.comm, self.name = folder, comm, name
+        self.written: list[tuple[float, str]] = []
+
+    def functions(self) -> list[fem.Function]:
+        """What is written."""
+        raise NotImplementedError
+
+    def update(self) -> None:
+        """Compute the functions of the current state, in SI."""
+        raise NotImplementedError
+
+    def write(self, time: float) -> None:
+        """Write a frame of the current state at a time [s], then the index; collective."""
+        self.update()
+        name = f"frame_{len(self.written):06d}"
+        target = self.folder / self.name
+        if self.comm.rank == 0:
+            target.mkdir(exist_ok=True)
+        self.comm.barrier()
+        with VTKFile(self.comm, str(target / f"{name}.pvd"), "w") as file:
+            file.write_function(self.functions(), time)
+        del file  # its end writes its own index once more
+        self.comm.barrier()
+        if self.comm.rank == 0:
+            (target / f"{name}.pvd").unlink()
+        self.written.append((time, f"{self.name}/{name}000000.pvtu"))  # the name that DOLFINx gives
+        self.index()
+
+    def index(self) -> None:
+        """Write the index of all frames, atomically."""
+        if self.comm.rank:
+            return
+        root = ET.Element("VTKFile", type="Collection", version="1.0")
+        collection = ET.SubElement(root, "Collection")
+        for time, file in self.written:
+            ET.SubElement(collection, "DataSet", timestep=repr(time), part="0", file=file)
+        ET.indent(root)
+        index = self.folder / f"{self.name}.pvd"
+        new = index.with_suffix(".pvd.new")
+        new.write_bytes(ET.tostring(root, xml_declaration=True))
+        os.replace(new, index)
+
+    def resume(self, until: float) -> None:
+        """Keep the frames of an earlier run up to a time [s]; later ones are written again."""
+        kept: list[tuple[float, str]] = []
+        index = self.folder / f"{self.name}.pvd"
+        if self.comm.rank == 0 and index.exists():
+            for entry in ET.parse(index).iter("DataSet"):
+                time = float(entry.attrib["timestep"])
+                if time <= until * (1 + 1e-12):
+                    kept.append((time, entry.attrib["file"]))
+        self.written = self.comm.bcast(kept)
+        self.index()
+
+
+class Frames(Series):
     """Writes field snapshots of one run.
 
     Args:
@@ -39,10 +103,9 @@ class Frames:
     """
 
     def __init__(self, folder: Path, fields: Fields, newton: Newton, motion: Motion, omega_li: float) -> None:
-        self.folder, self.fields, self.newton, self.motion = folder, fields, newton, motion
+        super().__init__(folder, fields.domain.mesh.comm, FOLDER)
+        self.fields, self.newton, self.motion = fields, newton, motion
         self.omega = omega_li
-        self.comm = fields.domain.mesh.comm
-        self.written: list[tuple[float, str]] = []
         mesh, f, u = fields.domain.mesh, fields.frame, fields.u
         Q = u.p.function_space
         q = ufl.TestFunction(Q)
@@ -105,44 +168,6 @@ class Frames:
         for c, form in enumerate(self.fluxes):
             flux[:, c] = self._assembled(form) / mass * SPEED / self.omega
 
-    def write(self, time: float) -> None:
-        """Write a frame of the current state at a time [s], then the index; collective."""
-        self.update()
-        name = f"frame_{len(self.written):06d}"
-        target = self.folder / FOLDER
-        if self.comm.rank == 0:
-            target.mkdir(exist_ok=True)
-        self.comm.barrier()
-        functions = [*self.point.values(), *self.vectors.values(), *self.cells.values()]
-        with VTKFile(self.comm, str(target / f"{name}.pvd"), "w") as file:
-            file.write_function(functions, time)
-        del file  # its end writes its own index once more
-        self.comm.barrier()
-        if self.comm.rank == 0:
-            (target / f"{name}.pvd").unlink()
-        self.written.append((time, f"{FOLDER}/{name}000000.pvtu"))  # the name that DOLFINx gives
-        self.index()
-
-    def index(self) -> None:
-        """Write the index of all frames, atomically."""
-        if self.comm.rank:
-            return
-        root = ET.Element("VTKFile", type="Collection", version="1.0")
-        collection = ET.SubElement(root, "Collection")
-        for time, file in self.written:
-            ET.SubElement(collection, "DataSet", timestep=repr(time), part="0", file=file)
-        ET.indent(root)
-        new = self.folder / (INDEX + ".new")
-        new.write_bytes(ET.tostring(root, xml_declaration=True))
-        os.replace(new, self.folder / INDEX)
-
-    def resume(self, until: float) -> None:
-        """Keep the frames of an earlier run up to a time [s]; later ones are written again."""
-        kept: list[tuple[float, str]] = []
-        if self.comm.rank == 0 and (self.folder / INDEX).exists():
-            for entry in ET.parse(self.folder / INDEX).iter("DataSet"):
-                time = float(entry.attrib["timestep"])
-                if time <= until * (1 + 1e-12):
-                    kept.append((time, entry.attrib["file"]))
-        self.written = self.comm.bcast(kept)
-        self.index()
+    def functions(self) -> list[fem.Function]:
+        """What is written."""
+        return [*self.point.values(), *self.vectors.values(), *self.cells.values()]

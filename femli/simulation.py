@@ -113,9 +113,9 @@ def _claim(folder: Path, resume: bool, force: bool) -> str | None:
         probe = folder / ".femli-probe"
         probe.touch()
         probe.unlink()
-        for name in (HISTORY, STEPS, SUMMARY, "fields.pvd"):
+        for name in (HISTORY, STEPS, SUMMARY, "fields.pvd", "electrolyte.pvd"):
             (folder / name).unlink(missing_ok=True)
-        for name in ("checkpoint", "fields"):
+        for name in ("checkpoint", "fields", "electrolyte"):
             if (folder / name).is_dir():
                 shutil.rmtree(folder / name)
     except OSError as error:

@@ -21,6 +21,7 @@ HEIGHTS = {
     "mesh": 4,
     "fields": 4,
     "bcs": 4,
+    "electrolyte": 4,
     "solver": 4,
     "motion": 4,
     "stepper": 5,

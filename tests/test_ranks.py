@@ -8,7 +8,8 @@ import verification_runs as runs
 
 # The foil to depletion in a few snapshots; the voided ones for some steps.
 FOIL = runs.FOIL.read_text().replace("Li-10Mg", "Li-20Mg").replace("0.5 mAh", "0.15 mAh")
-CASES = {"1D": FOIL, "2D": runs.VOIDED, "axisymmetric": runs.AXISYMMETRIC}
+ELECTROLYTE = runs.VOIDED + '[electrolyte]\nthickness = "20 um"\nconductivity = "0.4 mS/cm"\n'
+CASES = {"1D": FOIL, "2D": runs.VOIDED, "axisymmetric": runs.AXISYMMETRIC, "electrolyte": ELECTROLYTE}
 SAME = 1e-8
 
 # Runs a case and is interrupted, on all ranks, once it has passed a capacity [mAh/cm2].
