@@ -17,6 +17,7 @@ from . import case_file, materials
 from .case_electrode import ElectrodeSection
 from .case_geometry import Geometry, Mesh, Radius, Void, Voids
 from .case_quantities import (
+    Angle,
     CurrentDensity,
     Duration,
     Interval,
@@ -27,6 +28,7 @@ from .case_quantities import (
     Pressure,
     PressureOrZero,
     Section,
+    SurfaceEnergyOrZero,
     Temperature,
     preset,
     table,
@@ -39,6 +41,15 @@ class Interface(Section):
 
     contact: Literal["free_slip", "no_slip"] = Field(
         "free_slip", description="Sliding of the metal on the electrolyte."
+    )
+
+
+class Wall(Section):
+    """Walls of voids."""
+
+    surface_tension: SurfaceEnergyOrZero = preset("0 J/m^2", "Surface energy of the metal on void walls; 0: none.")
+    contact_angle: Angle = preset(
+        "90 deg", "Equilibrium angle at the edges of voids, through the metal; surface tension draws the wall to it."
     )
 
 
@@ -121,6 +132,7 @@ class Case(Section):
     geometry: Geometry = Field(description="What is meshed.")
     electrode: ElectrodeSection = preset({}, "The metal and its laws.")
     interface: Interface = preset({}, "The contact with the electrolyte.")
+    wall: Wall = preset({}, "Walls of voids.")
     load: Load = Field(description="What is done to the electrode.")
     stop: Stop = preset({}, "When to stop.")
     solver: Solver = preset({}, "Accuracy.")
@@ -228,6 +240,7 @@ __all__ = [
     "Stop",
     "Void",
     "Voids",
+    "Wall",
     "contradictions",
     "load",
     "schema",

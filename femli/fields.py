@@ -30,6 +30,7 @@ class Constants(NamedTuple):
         pressure_coupling: Omega_Li/(R T) [1/MPa], zero without stress coupling.
         contact_flux: Omega_Li i_n/F on the contact that is left [um/h].
         stack_pressure, void_pressure: [MPa].
+        surface_tension: of void walls [MPa um].
         plate_stiffness: see `forms.rigid_plate` [MPa h].
         rate: a0 of the time discretisation [1/h].
         zero: nothing, keeps a block in place.
@@ -45,6 +46,7 @@ class Constants(NamedTuple):
     contact_flux: Any
     stack_pressure: Any
     void_pressure: Any
+    surface_tension: Any
     plate_stiffness: Any
     rate: Any
     zero: Any
@@ -103,6 +105,7 @@ def _numbers(case: Case, electrode: Electrode) -> dict[str, float]:
         "contact_flux": flux_of_current(case.load.current_density, electrode),
         "stack_pressure": case.load.stack_pressure / units.STRESS,
         "void_pressure": case.load.void_pressure / units.STRESS,
+        "surface_tension": case.wall.surface_tension / (units.STRESS * units.LENGTH),
         # Stresses are of the order of MPa and velocities of um/h: this makes the plate's waviness 1e-9 of its speed.
         "plate_stiffness": 1e9 * case.geometry.width / units.LENGTH,
         "rate": 1.0,
@@ -110,7 +113,9 @@ def _numbers(case: Case, electrode: Electrode) -> dict[str, float]:
     }
 
 
-def frame_of(domain: Domain, w: fem.Function, displacement: fem.Function) -> forms.Frame:
+def frame_of(
+    domain: Domain, w: fem.Function, displacement: fem.Function, curvature: fem.Function | None = None
+) -> forms.Frame:
     """Measures of a domain for the forms; a part that the mesh does not have integrates to zero."""
     mesh = domain.mesh
     r = ufl.SpatialCoordinate(mesh)[0] if domain.kinematics == "axisymmetric" else None
@@ -126,6 +131,7 @@ def frame_of(domain: Domain, w: fem.Function, displacement: fem.Function) -> for
         r=r,
         w=w,
         displacement=displacement,
+        curvature=curvature,
     )
 
 
@@ -144,6 +150,8 @@ def create(domain: Domain, case: Case, electrode: Electrode) -> Fields:
     u = forms.Unknowns(fem.Function(V, name="v"), fem.Function(Q, name="p"), fem.Function(Q.clone(), name="x"))
     u.x.x.array[:] = electrode.li_fraction
     u.p.x.array[:] = case.load.stack_pressure / units.STRESS
+    # Without surface tension its terms are not in the forms at all.
+    curvature = fem.Function(W, name="curvature") if case.wall.surface_tension > 0 else None
     w, displacement = fem.Function(W, name="w"), fem.Function(W, name="displacement")
     constants = {name: fem.Constant(mesh, float(value)) for name, value in _numbers(case, electrode).items()}
     node_of_dof = np.empty(Q.dofmap.index_map.size_local + Q.dofmap.index_map.num_ghosts, dtype=np.int32)
@@ -156,7 +164,7 @@ def create(domain: Domain, case: Case, electrode: Electrode) -> Fields:
         displacement=displacement,
         x_old=fem.Function(u.x.function_space),
         k=Constants(**constants),
-        frame=frame_of(domain, w, displacement),
+        frame=frame_of(domain, w, displacement, curvature),
         node_of_dof=node_of_dof,
     )
 

@@ -25,6 +25,7 @@ from femli.materials import Electrode
 from femli.motion import Motion
 from femli.solver_linear import LinearSolver, NotConvergedError
 from femli.units import STRESS, TIME
+from femli.walls import Walls
 
 Array = NDArray[np.float64]
 
@@ -74,6 +75,7 @@ class Newton:
         )
         self.accuracy = float(np.sqrt(case.solver.tolerance))
         self.max_iterations = case.solver.max_iterations
+        self.walls = Walls(fields, motion, case)
         self.applied_flux = flux_of_current(case.load.current_density, electrode)
         self._rows()
         self._forms(case, electrode)
@@ -223,6 +225,7 @@ class Newton:
         """
         k, law = self.fields.k, self.law
         self._share_current()
+        self.walls.update()
         s0 = max(np.sqrt(3) * float(k.stack_pressure.value) / law.n, 1.5)
         viscosity = s0 / (3 * law.A * s0**law.n)
         n = len(self.point_dofs)
@@ -277,6 +280,7 @@ class Newton:
         if height < 0:
             raise NotConvergedError(f"a void wall goes through the electrolyte at {where:.4g} um")
         self._share_current()
+        self.walls.update()
         change, size = largest(self.comm, np.max(np.abs(U - old), initial=0.0), np.max(np.abs(U), initial=0.0))
         return change / max(size, STILL)
 

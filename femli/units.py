@@ -47,6 +47,7 @@ CAPACITY_KIND = Kind("an areal capacity", "C/m^2", "mAh/cm^2", "0.2 mAh/cm^2")
 DIFFUSIVITY_KIND = Kind("a diffusivity", "m^2/s", "cm^2/s", "1.3e-10 cm^2/s")
 MOLAR_VOLUME_KIND = Kind("a molar volume", "m^3/mol", "cm^3/mol", "13 cm^3/mol")
 ANGLE_KIND = Kind("an angle", "deg", "deg", "93.6 deg")
+SURFACE_ENERGY_KIND = Kind("an energy per area", "J/m^2", "J/m^2", "0.416 J/m^2")
 LINE_DENSITY_KIND = Kind("a number per length", "m^-1", "um^-1", "17 / (100 um)")
 AREA_DENSITY_KIND = Kind("a number per area", "m^-2", "um^-2", "0.01 / um^2")
 
