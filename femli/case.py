@@ -20,6 +20,7 @@ from .case_electrolyte import Cell, ContactResistance, ElectrolyteSection
 from .case_geometry import Geometry, Mesh, Radius, Void, Voids
 from .case_protocol import Leg, Part, as_tuple
 from .case_quantities import (
+    Angle,
     CurrentDensity,
     Duration,
     Interval,
@@ -33,6 +34,7 @@ from .case_quantities import (
     Pressure,
     PressureOrZero,
     Section,
+    SurfaceEnergyOrZero,
     Temperature,
     preset,
     table,
@@ -52,6 +54,15 @@ class Interface(Section):
         "Butler-Volmer with the same resistance at small overpotentials.",
     )
     resistance: ContactResistance = preset("10 ohm cm^2", "Of the contact, per area of contact.")
+
+
+class Wall(Section):
+    """Walls of voids."""
+
+    surface_tension: SurfaceEnergyOrZero = preset("0 J/m^2", "Surface energy of the metal on void walls; 0: none.")
+    contact_angle: Angle = preset(
+        "90 deg", "Equilibrium angle at the edges of voids, through the metal; surface tension draws the wall to it."
+    )
 
 
 def _one_current(value: object, info: ValidationInfo) -> object:
@@ -151,6 +162,7 @@ class Case(Section):
     interface: Interface = preset({}, "The contact with the electrolyte.")
     electrolyte: ElectrolyteSection | None = Field(None, description="The electrolyte; none where left out.")
     cell: Cell = preset({}, "The other electrode (with an electrolyte).")
+    wall: Wall = preset({}, "Walls of voids.")
     load: Load = preset({}, "What is done to the electrode.")
     protocol: Annotated[tuple[Part, ...], BeforeValidator(as_tuple)] = preset(
         (), "Steps one after the other, in place of load.current_density."
@@ -286,6 +298,7 @@ __all__ = [
     "Stop",
     "Void",
     "Voids",
+    "Wall",
     "contradictions",
     "load",
     "schema",

@@ -32,6 +32,7 @@ class Constants(NamedTuple):
         stack_pressure, void_pressure: [MPa].
         thermal_voltage: R T/F [V].
         interface_resistance: of the contact, over the flux of a current [V h/um].
+        surface_tension: of void walls [MPa um].
         plate_stiffness: see `forms.rigid_plate` [MPa h].
         spring: stiffness of the stack behind the collector [MPa/um].
         rate: a0 of the time discretisation [1/h].
@@ -50,6 +51,7 @@ class Constants(NamedTuple):
     void_pressure: Any
     thermal_voltage: Any
     interface_resistance: Any
+    surface_tension: Any
     plate_stiffness: Any
     spring: Any
     rate: Any
@@ -111,6 +113,7 @@ def _numbers(case: Case, electrode: Electrode) -> dict[str, float]:
         "void_pressure": case.load.void_pressure / units.STRESS,
         "thermal_voltage": units.R * electrode.temperature / units.F,
         "interface_resistance": case.interface.resistance / flux_of_current(1.0, electrode),
+        "surface_tension": case.wall.surface_tension / (units.STRESS * units.LENGTH),
         # Stresses are of the order of MPa and velocities of um/h: this makes the plate's waviness 1e-9 of its speed.
         "plate_stiffness": 1e9 * case.geometry.width / units.LENGTH,
         "spring": 0.0,
@@ -119,7 +122,9 @@ def _numbers(case: Case, electrode: Electrode) -> dict[str, float]:
     }
 
 
-def frame_of(domain: Domain, w: fem.Function, displacement: fem.Function) -> forms.Frame:
+def frame_of(
+    domain: Domain, w: fem.Function, displacement: fem.Function, curvature: fem.Function | None = None
+) -> forms.Frame:
     """Measures of a domain for the forms; a part that the mesh does not have integrates to zero."""
     mesh = domain.mesh
     r = ufl.SpatialCoordinate(mesh)[0] if domain.kinematics == "axisymmetric" else None
@@ -136,6 +141,7 @@ def frame_of(domain: Domain, w: fem.Function, displacement: fem.Function) -> for
         w=w,
         displacement=displacement,
         reference=ufl.JacobianInverse(mesh),
+        curvature=curvature,
     )
 
 
@@ -154,6 +160,8 @@ def create(domain: Domain, case: Case, electrode: Electrode) -> Fields:
     u = forms.Unknowns(fem.Function(V, name="v"), fem.Function(Q, name="p"), fem.Function(Q.clone(), name="x"))
     u.x.x.array[:] = electrode.li_fraction
     u.p.x.array[:] = case.load.stack_pressure / units.STRESS
+    # Without surface tension its terms are not in the forms at all.
+    curvature = fem.Function(W, name="curvature") if case.wall.surface_tension > 0 else None
     w, displacement = fem.Function(W, name="w"), fem.Function(W, name="displacement")
     constants = {name: fem.Constant(mesh, float(value)) for name, value in _numbers(case, electrode).items()}
     node_of_dof = np.empty(Q.dofmap.index_map.size_local + Q.dofmap.index_map.num_ghosts, dtype=np.int32)
@@ -166,7 +174,7 @@ def create(domain: Domain, case: Case, electrode: Electrode) -> Fields:
         displacement=displacement,
         x_old=fem.Function(u.x.function_space),
         k=Constants(**constants),
-        frame=frame_of(domain, w, displacement),
+        frame=frame_of(domain, w, displacement, curvature),
         node_of_dof=node_of_dof,
     )
 

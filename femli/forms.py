@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import ufl
 
-from femli import laws
+from femli import forms_wall, laws
 
 Expr = Any
 
@@ -41,6 +41,7 @@ class Frame(NamedTuple):
         w: mesh velocity, the time discretisation's derivative of the node positions [um/h].
         displacement: of the nodes over the step [um].
         reference: inverse of the cells' Jacobian: lengths in units of the cell [1/um].
+        curvature: curvature vector of void walls (P1 vector) [1/um]; None without surface tension.
     """
 
     dx: Any
@@ -54,10 +55,11 @@ class Frame(NamedTuple):
     w: Any
     displacement: Any
     reference: Any
+    curvature: Any = None
 
 
 def momentum(t: Expr, u: Unknowns, s: Any, k: Any, f: Frame) -> Expr:
-    """Balance of forces; p_stack on the collector, gas pressure on void walls.
+    """Balance of forces; p_stack on the collector, gas pressure (and surface tension) on void walls.
 
     Strong:  div(s - p I) = 0,  (s - p I) n = -p_stack n on the collector
     Weak:    int (s : grad w - p div w) + int_collector p_stack n.w + int_void p_gas n.w = 0
@@ -67,7 +69,8 @@ def momentum(t: Expr, u: Unknowns, s: Any, k: Any, f: Frame) -> Expr:
     stress = laws.linearised_stress(d, s, f.kinematics)
     form = f.weight * (ufl.inner(stress, ufl.sym(grad_t)) - u.p * ufl.tr(grad_t)) * f.dx_creep
     form += f.weight * k.stack_pressure * ufl.dot(f.n, t) * f.ds(f.parts["collector"])
-    return form + f.weight * k.void_pressure * ufl.dot(f.n, t) * f.ds(f.parts["void"])
+    form += f.weight * k.void_pressure * ufl.dot(f.n, t) * f.ds(f.parts["void"])
+    return form if f.curvature is None else form + forms_wall.surface_tension(t, k, f)
 
 
 def rigid_plate(t: Expr, u: Unknowns, k: Any, f: Frame) -> Expr:
@@ -197,5 +200,7 @@ def jacobian(F: list[Expr], t: Unknowns, u: Unknowns, du: Unknowns, k: Any, f: F
     J = [[ufl.derivative(row, u[j], du[j]) for j in range(3)] for row in F]
     J[0][0] += spring(t.v, du.v, k, f)
     J[1][0] += wall_following(t.p, u, du.v, k, f, host_only=False)
+    if f.curvature is not None:
+        J[0][0] += forms_wall.capillarity_following(t.v, du.v, k, f)
     J[2][0] += wall_following(t.x, u, du.v, k, f, host_only=True)
     return J

@@ -27,6 +27,7 @@ from femli.motion import Motion
 from femli.solver_coupled import CoupledSolver
 from femli.solver_linear import LinearSolver, NotConvergedError
 from femli.units import STRESS, TIME
+from femli.walls import Walls
 
 Array = NDArray[np.float64]
 
@@ -107,6 +108,7 @@ class Newton:
         )
         self.accuracy = float(np.sqrt(case.solver.tolerance))
         self.max_iterations = case.solver.max_iterations
+        self.walls = Walls(fields, motion, case)
         self.applied_flux = flux_of_current(case.load.current_density, electrode)
         # What drives a step: the flux, or with an electrolyte the voltage of the cell.
         self.control: Literal["current", "voltage"] = "current"
@@ -297,6 +299,7 @@ class Newton:
         self.counts = Counts()
         self.load_stack(time)
         self._share_current()
+        self.walls.update()
         s0 = max(np.sqrt(3) * float(k.stack_pressure.value) / law.n, 1.5)
         viscosity = s0 / (3 * law.A * s0**law.n)
         n = len(self.point_dofs)
@@ -353,6 +356,7 @@ class Newton:
         self._share_current()
         before = float(self.fields.k.stack_pressure.value)
         pushed = abs(self.load_stack(step.time) - before) / max(before, 1.0)
+        self.walls.update()
         change, size = largest(self.comm, np.max(np.abs(U - old), initial=0.0), np.max(np.abs(U), initial=0.0))
         return max(change / max(size, STILL), pushed)
 

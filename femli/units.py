@@ -51,6 +51,7 @@ CONDUCTIVITY_KIND = Kind("a conductivity", "S/m", "mS/cm", "3.5 mS/cm")
 AREA_RESISTANCE_KIND = Kind("an area-specific resistance", "ohm m^2", "ohm cm^2", "10 ohm cm^2")
 STIFFNESS_KIND = Kind("a stiffness per area", "Pa/m", "MPa/um", "0.1 MPa/um")
 ANGLE_KIND = Kind("an angle", "deg", "deg", "93.6 deg")
+SURFACE_ENERGY_KIND = Kind("an energy per area", "J/m^2", "J/m^2", "0.416 J/m^2")
 LINE_DENSITY_KIND = Kind("a number per length", "m^-1", "um^-1", "17 / (100 um)")
 AREA_DENSITY_KIND = Kind("a number per area", "m^-2", "um^-2", "0.01 / um^2")
 

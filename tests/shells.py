@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.integrate import solve_ivp
+from scipy.integrate import quad
 from verification_runs import stepper
 
 import femli
@@ -76,12 +76,14 @@ def shell(
     prefactor: float = 1e-3,
     pressure: float = 5.0,
     regularisation: float = 1e-3,
+    tension: float = 0.0,
     more: str = "",
     **keys: object,
 ) -> Stepper:
     """A run on a shell at its consistent state, by way of a file as a user's; dots in keys are double underscores."""
     mesh_gmsh.save(quarter(inner, outer, cells, axisymmetric), folder / "shell.msh", 1.0)
     text = CASE.format(n=float(n), outer=outer, prefactor=prefactor, pressure=pressure, regularisation=regularisation)
+    text += f'[wall]\nsurface_tension = "{tension} J/m^2"\n'
     (folder / "shell.toml").write_text(text + more)
     return stepper(femli.load(folder / "shell.toml", {key.replace("__", "."): v for key, v in keys.items()}))
 
@@ -101,8 +103,8 @@ def radius(made: Stepper) -> float:
 
 
 def closure(
-    axisymmetric: bool, n: float, prefactor: float, pressure: float, tension: float, R: Array, outer: Array
-) -> Array:
+    axisymmetric: bool, n: float, prefactor: float, pressure: float, tension: float, R: float, outer: float
+) -> float:
     """dR/dt of a void in a shell of incompressible power-law metal [um/h].
 
     Equilibrium of the shell: the pressure difference P + m gamma/R (m = 1 cylinder, 2 sphere) is the integral of
@@ -116,8 +118,8 @@ def closure(
     return -R * root / 2 * prefactor * (root * load / (n * (1 - (R / outer) ** (2 / n)))) ** n
 
 
-def exact_radius(
-    times: Array,
+def time_to(
+    radius: float,
     axisymmetric: bool,
     n: float,
     *,
@@ -126,13 +128,12 @@ def exact_radius(
     prefactor: float,
     pressure: float,
     tension: float = 0.0,
-) -> Array:
-    """R(t): the rate integrated, with the outer radius moving so that the metal keeps its volume."""
+) -> float:
+    """When the void has shrunk to a radius [h]: 1/rate integrated; the outer radius follows the metal."""
     power = 3 if axisymmetric else 2
 
-    def rate(_: float, R: Array) -> Array:
+    def slowness(R: float) -> float:
         b = (outer**power - inner**power + R**power) ** (1 / power)
-        return closure(axisymmetric, n, prefactor, pressure, tension, R, b)
+        return -1 / float(closure(axisymmetric, n, prefactor, pressure, tension, R, b))
 
-    done = solve_ivp(rate, (0.0, times[-1]), [inner], t_eval=times, rtol=1e-10, atol=1e-12)
-    return done.y[0]
+    return float(quad(slowness, radius, inner, epsrel=1e-12)[0])
