@@ -17,6 +17,7 @@ from pydantic_core import PydanticCustomError
 from . import case_file, case_protocol, materials
 from .case_electrode import ElectrodeSection
 from .case_electrolyte import Cell, ContactResistance, ElectrolyteSection
+from .case_impedance import Impedance
 from .case_geometry import Geometry, Mesh, Radius, Void, Voids
 from .case_protocol import Leg, Part, as_tuple
 from .case_quantities import (
@@ -170,6 +171,7 @@ class Case(Section):
     stop: Stop = preset({}, "When to stop.")
     solver: Solver = preset({}, "Accuracy.")
     output: Output = preset({}, "What is written.")
+    impedance: Impedance = preset({}, "How `femli impedance` disturbs a state.")
     expect: dict[str, Expectation] = preset({}, "For tests: keys of the summary and their values.")
 
     def to_toml(self) -> str:
@@ -192,7 +194,7 @@ class Case(Section):
     def sha256(self) -> str:
         """Hash of what decides the result: no title, output or expectations; a mesh file by its content."""
         data = self._table()
-        for key in ("title", "output", "expect"):
+        for key in ("title", "output", "expect", "impedance"):
             data.pop(key, None)
         digest = hashlib.sha256()
         file = data["geometry"].pop("file", None)

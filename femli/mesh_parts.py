@@ -240,7 +240,7 @@ def _opposite(mesh: PartedMesh, facets: Integers) -> Floats:
     """For each boundary facet the corner of its cell that is not on it, shape (facets, d)."""
     corners = mesh.dimension + 1
     faces = np.concatenate([facets] + [np.delete(mesh.cells, k, axis=1) for k in range(corners)])
-    label = _labels(faces)
+    label = labels(faces)
     tips = np.concatenate([mesh.cells[:, k] for k in range(corners)])
     of_label = np.empty(int(label.max()) + 1, dtype=np.int64)
     of_label[label[len(facets) :]] = tips

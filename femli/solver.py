@@ -286,6 +286,14 @@ class Newton:
         dv, v, dx, self.potential_change = largest(self.comm, sizes[0][0], sizes[0][1], sizes[2][0], change)
         return dx, dv / max(v, 1e-300)
 
+    def at_rest(self) -> None:
+        """Set the stress state to none, with a uniform viscosity of the order of the real one."""
+        law = self.law
+        s0 = max(np.sqrt(3) * float(self.fields.k.stack_pressure.value) / law.n, 1.5)
+        viscosity = s0 / (3 * law.A * s0**law.n)
+        n = len(self.point_dofs)
+        self._set_state(np.zeros((n, law.metric.shape[0])), np.full(n, 2 * viscosity), np.zeros(n))
+
     def consistent(self, time: float = 0.0) -> Counts:
         """Velocity, pressure and stress at the given composition: the state at t = 0, or after a jump of the load.
 
@@ -295,19 +303,14 @@ class Newton:
         Raises:
             NotConvergedError: after 40 iterations.
         """
-        k, law = self.fields.k, self.law
         self.counts = Counts()
         self.load_stack(time)
         self._share_current()
         self.walls.update()
-        s0 = max(np.sqrt(3) * float(k.stack_pressure.value) / law.n, 1.5)
-        viscosity = s0 / (3 * law.A * s0**law.n)
-        n = len(self.point_dofs)
-        zero = np.zeros((n, law.metric.shape[0]))
-        self._set_state(zero, np.full(n, 2 * viscosity), np.zeros(n))
+        self.at_rest()
         self.frozen_system.assemble([])
         self._increment(self.frozen_system)
-        self.set_stress(law.stress(self.strain_rate()))
+        self.set_stress(self.law.stress(self.strain_rate()))
         for _ in range(40):
             self.frozen_system.assemble([])
             self._increment(self.frozen_system)

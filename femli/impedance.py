@@ -1,0 +1,250 @@
+"""Impedance: the small-signal answer of the same model to a current, at a state of a run.
+
+About the state the discrete equations are linear, (K + (y - 1) C + j omega M) u = b: K is Newton's matrix without time
+derivatives, M its derivative by the rate, C the contact's part, y = 1 + R Q (j omega)^a what the constant-phase element
+makes of the contact's admittance, b a unit current at the counter side. The mesh stands still; moving boundaries are
+followed by their flux. Real and imaginary part are solved together.
+
+A power law has no linear response at rest, where its viscosity is without bound. Stress is therefore left out of the
+small signal: Li is driven by its composition alone, and metal follows as a liquid of uniform viscosity would.
+"""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mpi4py import MPI
+
+import numpy as np
+from numpy.typing import NDArray
+from petsc4py import PETSc
+
+from femli import fields as fields_room
+from femli import mesh
+from femli.case import Case
+from femli.electrolyte import Electrolyte
+from femli.errors import CaseError, SolveError
+from femli.fields import flux_of_current
+from femli.motion import Motion
+from femli.solver import Newton
+
+Complex = NDArray[np.complex128]
+
+
+class Spectrum(NamedTuple):
+    """Impedance of a state.
+
+    Attributes:
+        frequency: [Hz], (n,).
+        impedance: per area of the foil [ohm m2], (n,).
+        contact_fraction: of the state [-].
+        electrolyte: resistance of the electrolyte under a uniform current [ohm m2].
+        contact: of the intact contact [ohm m2].
+        phase_element: Q of the intact contact [S s^a/m2].
+        exponent: a [-].
+    """
+
+    frequency: NDArray[np.float64]
+    impedance: Complex
+    contact_fraction: float
+    electrolyte: float
+    contact: float
+    phase_element: float
+    exponent: float
+
+
+def fresh(case: Case, comm: MPI.Intracomm = MPI.COMM_WORLD) -> Newton:
+    """The electrode as it was made; collective.
+
+    Raises:
+        CaseError: the case has no electrolyte.
+    """
+    if case.electrolyte is None:
+        raise CaseError("impedance: the case has no electrolyte; allowed: add an [electrolyte] section")
+    electrode = case.electrode_properties()
+    fields = fields_room.create(mesh.build(case, comm), case, electrode)
+    return Newton(fields, Motion(fields), case, electrode)
+
+
+class SmallSignal:
+    """The linearised model about the state of a Newton solver; its state is changed.
+
+    Args:
+        newton: holds composition and mesh of the state.
+        case: the numbers of the contact.
+
+    Raises:
+        SolveError: the state has no electrolyte.
+    """
+
+    def __init__(self, newton: Newton, case: Case) -> None:
+        if newton.electrolyte is None:
+            raise SolveError("the impedance needs an electrolyte")
+        self.newton, self.case = newton, case
+        self.electrolyte: Electrolyte = newton.electrolyte
+        fl, k = newton.fields, newton.fields.k
+        newton.control, newton.applied_flux = "current", 0.0
+        k.pressure_coupling.value = k.surface_tension.value = k.spring.value = 0.0
+        fl.u.v.x.array[:] = 0.0
+        fl.u.p.x.array[:] = float(k.stack_pressure.value)
+        newton.at_rest()
+        fl.w.x.array[:] = 0.0
+        fl.displacement.x.array[:] = 0.0
+        fl.x_old.x.array[:] = fl.u.x.x.array
+        same = PETSc.Mat.Structure.SAME_NONZERO_PATTERN
+        self.K = self._matrix(rate=1.0)
+        resistance = float(k.interface_resistance.value)
+        k.interface_resistance.value = resistance / 2
+        self.C = self._matrix(rate=1.0)
+        self.C.axpy(-1.0, self.K, structure=same)
+        k.interface_resistance.value = resistance
+        # The matrix is linear in the rate; without any, forces that act through displacements have no meaning.
+        self.M = self._matrix(rate=2.0)
+        self.M.axpy(-1.0, self.K, structure=same)
+        self.K.axpy(-1.0, self.M, structure=same)
+        self.b = self._drive()
+
+    def _matrix(self, rate: float) -> PETSc.Mat:
+        system = self.newton.step_system
+        self.newton.fields.k.rate.value = rate
+        system.assemble([])
+        return system.A.copy()
+
+    def _drive(self) -> PETSc.Vec:
+        """Minus the residual that a unit current through the counter side makes."""
+        system, given = self.newton.step_system, self.electrolyte.given
+        at = float(given.value)
+        vectors = []
+        for value in (at, at + 1.0):
+            given.value = value
+            system.residual([])
+            vectors.append(system.b.copy())
+        given.value = at
+        b = vectors[0]
+        b.axpy(-1.0, vectors[1])
+        return b
+
+    def impedance(self, frequency: float) -> complex:
+        """Impedance per area of the foil [ohm m2] at a frequency [Hz]; collective.
+
+        Raises:
+            SolveError: the direct solver failed.
+        """
+        section, resistance = self.case.impedance, self.case.interface.resistance
+        omega = 2 * np.pi * frequency
+        extra = resistance * section.phase_element(resistance) * (1j * omega) ** section.exponent
+        real, imaginary = self.K.copy(), self.M.copy()
+        same = PETSc.Mat.Structure.SAME_NONZERO_PATTERN
+        real.axpy(extra.real, self.C, structure=same)
+        imaginary.scale(omega * 3600.0)  # rates are per hour
+        imaginary.axpy(extra.imag, self.C, structure=same)
+        minus = imaginary.copy()
+        minus.scale(-1.0)
+        nest = PETSc.Mat().createNest([[real, minus], [imaginary, real]])
+        whole = PETSc.Mat()
+        nest.convert("aij", whole)
+        answer, drive = whole.createVecs()
+        local = self.b.getLocalSize()
+        drive.array[:local] = self.b.array
+        solve_direct(whole, drive, answer)
+        response = [answer.array[:local].copy(), answer.array[local:].copy()]
+        for thing in (nest, whole, real, imaginary, minus, answer, drive):
+            thing.destroy()
+        volts = [self._voltage(part) for part in response]
+        flux = flux_of_current(1.0, self.case.electrode_properties())
+        return complex(volts[0], volts[1]) * flux
+
+    def _voltage(self, values: NDArray[np.float64]) -> float:
+        """Change of the cell voltage [V] for a change of the unknowns by a unit current."""
+        e = self.electrolyte
+        before = e.phi.x.array.copy()
+        e.phi.x.array[:] = 0.0
+        e.phi.x.array[: e.owned] = values[self.newton.offsets[3] :]
+        e.phi.x.scatter_forward()
+        volts = e.counter_resistance - e.integral("potential") / e.counter_area
+        e.phi.x.array[:] = before
+        return float(volts)
+
+    def spectrum(self) -> Spectrum:
+        """Impedance at the frequencies of the case; collective."""
+        section, n = self.case.impedance, self.newton
+        frequency = np.array(section.frequencies())
+        flux = flux_of_current(1.0, self.case.electrode_properties())
+        resistance = self.case.interface.resistance
+        return Spectrum(
+            frequency=frequency,
+            impedance=np.array([self.impedance(f) for f in frequency]),
+            contact_fraction=n.area_of_contact() / n.full_area,
+            electrolyte=self.electrolyte.thickness / self.electrolyte.conductivity * flux,
+            contact=resistance,
+            phase_element=section.phase_element(resistance),
+            exponent=section.exponent,
+        )
+
+
+def solve_direct(matrix: PETSc.Mat, right: PETSc.Vec, answer: PETSc.Vec) -> None:
+    """Solve by MUMPS.
+
+    Raises:
+        SolveError: it failed.
+    """
+    ksp = PETSc.KSP().create(matrix.getComm())
+    ksp.setOperators(matrix)
+    ksp.setType("preonly")
+    ksp.getPC().setType("lu")
+    ksp.getPC().setFactorSolverType("mumps")
+    ksp.getPC().setFactorSetUpSolverType()
+    ksp.getPC().getFactorMatrix().setMumpsIcntl(14, 100)
+    ksp.solve(right, answer)
+    reason = ksp.getConvergedReason()
+    ksp.destroy()
+    if reason < 0 or not np.isfinite(answer.norm()):
+        raise SolveError(f"the small-signal system could not be solved (PETSc reason {reason})")
+
+
+def finite_warburg(frequency: NDArray[np.float64], case: Case) -> Complex:
+    """Impedance [ohm m2] of diffusion in the uniform foil of a case, blocked at the collector, in closed form.
+
+    Z = (R T/F^2) L/(D c) coth(s)/s with s^2 = j omega L^2/(D (1 - x) Theta): in the frame of the host.
+    """
+    from femli.units import F, R
+
+    electrode = case.electrode_properties()
+    x, length = electrode.li_fraction, case.geometry.electrode_thickness
+    c = x / (x * electrode.omega_li + (1 - x) * electrode.omega_host)
+    a, b = electrode.activity
+    theta = 1 - x * (1 - x) * (2 * a + 3 * b * (1 - x))
+    s = length * np.sqrt(2j * np.pi * frequency / (electrode.diffusivity * (1 - x) * theta))
+    scale = R * electrode.temperature * length / (F**2 * electrode.diffusivity * c)
+    return np.asarray(scale / (s * np.tanh(s)))
+
+
+def state_of(folder: Path, case: Case, comm: MPI.Intracomm) -> Newton:
+    """The state at the last checkpoint of a result folder; collective.
+
+    Raises:
+        CaseError: there is none that can be used.
+    """
+    from femli.outputs_checkpoint import Checkpoint
+    from femli.stepper import Stepper
+
+    newton = fresh(case, comm)
+    stepper = Stepper(newton, case)
+    checkpoint = Checkpoint(folder, newton.fields, newton, stepper, case.sha256())
+    checkpoint.load()
+    return newton
+
+
+def report(spectrum: Spectrum, first: Spectrum) -> dict[str, Any]:
+    """Circuit of a spectrum, and its ratios to that of the fresh state."""
+    from femli.impedance_fit import fitted
+
+    now, then = fitted(spectrum), fitted(first)
+    product = {name: now[name] / then[name] for name in ("contact_resistance_ohm_m2", "phase_element")}
+    return {
+        "contact_fraction": spectrum.contact_fraction,
+        "circuit": now,
+        "circuit_fresh": then,
+        "R/R0": product["contact_resistance_ohm_m2"],
+        "Q/Q0": product["phase_element"],
+        "R Q/(R0 Q0)": product["contact_resistance_ohm_m2"] * product["phase_element"],
+    }
