@@ -121,6 +121,37 @@ def render(
 
 
 @app.command()
+def impedance(
+    source: Annotated[Path, typer.Argument(metavar="DIR_OR_CASE", help="A result folder, or a case file.")],
+    out: Annotated[Path | None, typer.Option("-o", "--output", help="Folder for the files.")] = None,
+    overrides: Overrides = None,
+    capacity: Annotated[
+        str | None, typer.Option("--capacity", help='State after this charge, "0.5 mAh/cm^2"; the case is run to it.')
+    ] = None,
+) -> None:
+    """Impedance of a fresh cell, of a result at its last checkpoint, or of a case after a charge."""
+    with together() as comm:
+        from .case import load
+
+        result = source if source.is_dir() else None
+        case = load(source / "case.toml" if result else source, overrides or ())
+        folder = out or result or Path("results") / source.stem
+        from . import impedance_files, simulation
+
+        if capacity is not None:
+            case = load(source / "case.toml" if result else source, [*(overrides or ()), f"stop.capacity={capacity}"])
+            result = folder / "state"
+            simulation.run(case, result, force=True, comm=comm)
+        numbers = impedance_files.measure(case, result, folder, comm)
+        if comm.rank == 0:
+            from .render_impedance import spectra
+
+            for picture in spectra(folder):
+                typer.echo(picture)
+            typer.echo(f"R/R0 = {numbers['R/R0']:.4g}, Q/Q0 = {numbers['Q/Q0']:.4g}, {folder / 'impedance.json'}")
+
+
+@app.command()
 def materials(name: Annotated[str | None, typer.Argument(help="One entry.")] = None) -> None:
     """Print the material library: every number with unit, conditions, source, measured or assumed."""
     with reported():

@@ -1,0 +1,68 @@
+"""What `femli impedance` writes: spectra as CSV, circuit and ratios as JSON, Nyquist and Bode pictures from them."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+from mpi4py import MPI
+
+from femli import impedance
+from femli.case import Case
+from femli.errors import OutputError
+from femli.impedance import SmallSignal, Spectrum
+
+TABLE, NUMBERS = "impedance.csv", "impedance.json"
+CM2 = 1e4  # ohm cm2 for 1 ohm m2
+
+
+def measure(case: Case, result: Path | None, out: Path, comm: MPI.Intracomm = MPI.COMM_WORLD) -> dict[str, Any]:
+    """Impedance of a state beside the fresh one, written to a folder; collective.
+
+    Args:
+        case: the case.
+        result: folder whose last checkpoint is the state; None for the fresh state.
+        out: folder for the files.
+        comm: the ranks.
+
+    Returns:
+        circuit and ratios, as in `impedance.json`.
+
+    Raises:
+        CaseError: no electrolyte, or no usable checkpoint.
+        OutputError: the folder cannot be written.
+    """
+    first = SmallSignal(impedance.fresh(case, comm), case).spectrum()
+    state = first
+    if result is not None:
+        state = SmallSignal(impedance.state_of(result, case, comm), case).spectrum()
+    numbers = impedance.report(state, first)
+    fault = None
+    if comm.rank == 0:
+        try:
+            write(out, state, first, numbers)
+        except OSError as error:
+            fault = f"{out}: cannot be written: {error.strerror}"
+    fault = comm.bcast(fault)
+    if fault is not None:
+        raise OutputError(fault)
+    return numbers
+
+
+def write(folder: Path, state: Spectrum, first: Spectrum, numbers: dict[str, Any]) -> None:
+    """Table and numbers."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / TABLE).open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(
+            [
+                "frequency [Hz]",
+                "real [ohm cm^2]",
+                "imaginary [ohm cm^2]",
+                "fresh_real [ohm cm^2]",
+                "fresh_imaginary [ohm cm^2]",
+            ]
+        )
+        for f, z, z0 in zip(state.frequency, state.impedance * CM2, first.impedance * CM2, strict=True):
+            writer.writerow([repr(float(v)) for v in (f, z.real, z.imag, z0.real, z0.imag)])
+    (folder / NUMBERS).write_text(json.dumps(numbers, indent=2) + "\n", encoding="utf-8")
