@@ -188,12 +188,18 @@ def faults(protocol: tuple[Part, ...], x0: float, stop: Any, electrolyte: bool) 
             continue
         keys.add(leg.key)
         found += _drive_faults(leg.key, leg.step) + _pressure_faults(leg.key, leg.step)
-        found += _stop_faults(leg, x0, stop)
-        until = leg.step.until.given() & {"voltage", "polarisation"}
-        for name in sorted({f"until.{name}" for name in until} | ({"voltage"} & {leg.step.kind})):
-            if not electrolyte:
-                found.append(f"{leg.key}.{name}: the case has no cell voltage; allowed: with an [electrolyte] section")
+        found += _stop_faults(leg, x0, stop) + _voltage_faults(leg, electrolyte)
     return found
+
+
+def _voltage_faults(leg: Leg, electrolyte: bool) -> list[str]:
+    """Steps that need a voltage in a case that has none."""
+    if electrolyte:
+        return []
+    names = {f"until.{name}" for name in leg.step.until.given() & {"voltage", "polarisation"}}
+    names |= {"voltage"} & {leg.step.kind}
+    why = "the case has no cell voltage; allowed: with an [electrolyte] section"
+    return [f"{leg.key}.{name}: {why}" for name in sorted(names)]
 
 
 def _stop_faults(leg: Leg, x0: float, stop: Any) -> list[str]:
