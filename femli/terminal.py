@@ -56,7 +56,7 @@ def show_check(case: Case, seen: Outlook, page: Console) -> None:
     if case.protocol:
         page.print("\n[bold]Protocol[/bold]")
         for line in protocol_lines(case):
-            page.print(line, markup=False)
+            page.print(line, markup=False, soft_wrap=True)
     for warning in seen.warnings:
         page.print(f"warning: {warning}", markup=False, style="yellow")
 

@@ -149,7 +149,7 @@ def test_steps_of_time_never_span_a_jump(cycled: tuple[Path, Case, dict]) -> Non
 
 def test_lithium_on_the_contact_goes_and_returns(cycled: tuple[Path, Case, dict]) -> None:
     # Exact for small changes of a half space: with the interdiffusivity D (1 - x) and the flux (1 - x) J of the volume
-    # frame, x changes by -2 J sqrt((1 - x) t/(pi D)) at a constant flux, and by the sum over the jumps of a varying one.
+    # frame, x changes by -2 J sqrt((1 - x) t/(pi D)) at a constant flux, and by a sum over the jumps of a varying one.
     # x changes by a tenth here, which makes the second order some percent of it.
     folder, case, _ = cycled
     steps = _steps(folder)
