@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field
 
 from .case_quantities import (
     OptionalCapacity,
     OptionalCurrentDensity,
     OptionalDuration,
+    OptionalPolarisation,
     OptionalPressureOrZero,
     OptionalStiffness,
     OptionalVoltage,
@@ -42,15 +43,9 @@ class Until(Section):
     voltage: OptionalVoltage = Field(
         None, description="Cell voltage; it rises to this, when plating it falls. Needs an electrolyte."
     )
-    polarisation: OptionalVoltage = Field(
-        None, description="Change of the cell voltage since the step began, of either sign. Needs an electrolyte."
+    polarisation: OptionalPolarisation = Field(
+        None, description="Overpotential beyond that of the intact cell, along the current. Needs an electrolyte."
     )
-
-    @model_validator(mode="after")
-    def _signed(self) -> Until:
-        if self.polarisation is not None and self.polarisation <= 0.0:
-            raise ValueError("polarisation is of either sign; allowed: a positive voltage")
-        return self
 
     def given(self) -> set[str]:
         """Names of the conditions that are set."""

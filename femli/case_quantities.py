@@ -136,6 +136,7 @@ OptionalCurrentDensity = Annotated[float | None, Quantity(units.CURRENT_KIND, "a
 OptionalPressureOrZero = Annotated[float | None, Quantity(units.PRESSURE_KIND, "not negative")]
 OptionalStiffness = Annotated[float | None, Quantity(units.STIFFNESS_KIND)]
 OptionalVoltage = Annotated[float | None, Quantity(units.VOLTAGE_KIND, "any")]
+OptionalPolarisation = Annotated[float | None, Quantity(units.VOLTAGE_KIND)]
 OptionalCapacity = Annotated[float | None, Quantity(units.CAPACITY_KIND)]
 OptionalAngle = Annotated[float | None, _ANGLE]
 OptionalDiffusivity = Annotated[float | None, Quantity(units.DIFFUSIVITY_KIND)]

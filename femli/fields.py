@@ -30,6 +30,7 @@ class Constants(NamedTuple):
         pressure_coupling: Omega_Li/(R T) [1/MPa], zero without stress coupling.
         contact_flux: Omega_Li i_n/F on the contact that is left [um/h].
         stack_pressure, void_pressure: [MPa].
+        thermal_voltage: R T/F [V].
         plate_stiffness: see `forms.rigid_plate` [MPa h].
         spring: stiffness of the stack behind the collector [MPa/um].
         rate: a0 of the time discretisation [1/h].
@@ -46,6 +47,7 @@ class Constants(NamedTuple):
     contact_flux: Any
     stack_pressure: Any
     void_pressure: Any
+    thermal_voltage: Any
     plate_stiffness: Any
     spring: Any
     rate: Any
@@ -105,6 +107,7 @@ def _numbers(case: Case, electrode: Electrode) -> dict[str, float]:
         "contact_flux": flux_of_current(case.load.current_density, electrode),
         "stack_pressure": case.load.stack_pressure / units.STRESS,
         "void_pressure": case.load.void_pressure / units.STRESS,
+        "thermal_voltage": units.R * electrode.temperature / units.F,
         # Stresses are of the order of MPa and velocities of um/h: this makes the plate's waviness 1e-9 of its speed.
         "plate_stiffness": 1e9 * case.geometry.width / units.LENGTH,
         "spring": 0.0,

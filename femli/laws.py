@@ -10,6 +10,12 @@ import ufl
 
 Expr = Any  # UFL ships no types
 
+# Li-Mg: the bcc phase ends at x = 0.31, the hcp phase at 0.15, with two phases between (test: as in the library).
+BCC_LIMIT = 0.31
+HCP_LIMIT = 0.15
+HCP_SLOPE = 1.3
+TRACE = 1e-6  # of Li; below it potentials are held, so that an iterate may pass zero
+
 
 def li_volume_fraction(x: Expr, k: Any) -> Expr:
     """Volume fraction of Li, phi = Omega_Li c, of an alloy with Li mole fraction x [-]."""
@@ -49,6 +55,17 @@ def li_flux(x: Expr, p: Expr, k: Any) -> Expr:
     phi_over_x = 1 / (x + k.volume_ratio * (1 - x))
     driving = thermodynamic_factor(x, k) * ufl.grad(x) + k.pressure_coupling * x * ufl.grad(p)
     return -diffusivity(x, k) * phi_over_x * driving
+
+
+def open_circuit_potential(x: Expr, k: Any) -> Expr:
+    """Potential against pure Li of an alloy without stress [V], in the three stages of Li-Mg.
+
+    E = -(R T/F) ln(gamma x) down to the end of the bcc phase, with the activity of the flux; then constant where two
+    phases share the Li; then 1.3 (R T/F) ln(0.15/x) more in the hcp phase (docs/voltage.md).
+    """
+    bcc, hcp = ufl.max_value(x, BCC_LIMIT), ufl.max_value(ufl.min_value(x, HCP_LIMIT), TRACE)
+    potential = -(ufl.ln(bcc) + log_activity_coefficient(bcc, k)) + HCP_SLOPE * ufl.ln(HCP_LIMIT / hcp)
+    return k.thermal_voltage * potential
 
 
 def velocity_gradient(v: Expr, kinematics: str, r: Expr = None) -> Expr:

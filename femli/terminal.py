@@ -107,7 +107,7 @@ def _ends_in_words(step: Step) -> str:
         "li_fraction": lambda v: f"until x = {v:g} on the contact",
         "contact_fraction": lambda v: f"until {v:g} of the contact is left",
         "voltage": lambda v: f"until {v:g} V",
-        "polarisation": lambda v: f"until the voltage has changed by {v:g} V",
+        "polarisation": lambda v: f"until a polarisation of {v:g} V",
     }
     told = [words(getattr(until, name)) for name, words in ends.items() if name in until.given()]
     return " " + " or ".join(told)
@@ -201,7 +201,8 @@ def entry(name: str) -> list[Value]:
         law = library.CREEP[name]
         return [law.exponent, law.prefactor, law.activation, law.lowest_stress, law.highest_stress]
     if name in library.ACTIVITIES:
-        return [library.ACTIVITIES[name].a, library.ACTIVITIES[name].b]
+        stages = library.LI_MG_STAGES
+        return [library.ACTIVITIES[name].a, library.ACTIVITIES[name].b, stages.limit, stages.poor, stages.slope]
     if name in library.ELECTROLYTES:
         return list(library.ELECTROLYTES[name].values)
     raise KeyError(name)

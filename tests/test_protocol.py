@@ -382,7 +382,7 @@ until = { capacity = "1 mAh/cm^2" }
 
 def test_voltage_and_polarisation_end_a_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Exact: for a voltage that is 0.1 V at x = 0.8 and 1 V per Li fraction: the voltage reaches 0.2 V at x = 0.7, the
-    # polarisation 0.05 V another 0.05 below; plating, the voltage falls to 0.15 V at x = 0.75.
+    # polarisation (here the voltage less 0.2 V) 0.05 V another 0.05 below; plating, the voltage falls to 0.15 V.
     protocol = """
 [[protocol]]
 current_density = "0.31 mA/cm^2"
@@ -395,6 +395,7 @@ current_density = "-0.31 mA/cm^2"
 until = { voltage = "0.15 V" }
 """
     monkeypatch.setattr(Measures, "voltage", lambda m: 0.9 - m.li_fraction_min(), raising=False)
+    monkeypatch.setattr(Measures, "polarisation", lambda m: 0.7 - m.li_fraction_min(), raising=False)
     monkeypatch.setattr(femli.case.case_protocol, "_voltage_faults", lambda leg, electrolyte: [])
     _, protocol_ = (rooms := _rooms(_case(tmp_path, protocol)))
     _march(*rooms)
@@ -421,7 +422,7 @@ until = { voltage = "0.15 V" }
             "voltage: the case has no cell voltage; allowed: with an [",
         ),
         ('[{current_density = "1 A/m^2", until = {voltage = "1 V"}}]', "until.voltage: the case has no cell voltage"),
-        ('[{current_density = "1 A/m^2", until = {polarisation = "-1 V"}}]', "allowed: a positive voltage"),
+        ('[{current_density = "1 A/m^2", until = {polarisation = "-1 V"}}]', 'polarisation: "-1 V": must be positive'),
         ('[{current_density = "1 A/m^2", until = {li_fraction = 0.9}}]', "0.9: the metal starts at 0.8"),
         ('[{current_density = "1 A/m^2", until = {li_fraction = 0.2}}]', "the run ends before, at stop.li_fraction"),
         ('[{current_density = "1 A/m^2", until = {contact_fraction = 1e-4}}]', "ends before, at stop.contact_fraction"),
