@@ -478,3 +478,31 @@ def test_protocol_table_is_the_runs_own(tmp_path: Path) -> None:
     case = _case(tmp_path, "", {"load.current_density": "1 A/m^2", "stop.time": "1 s"})
     femli.run(case, tmp_path / "out", force=True)
     assert not (tmp_path / "out" / "protocol.csv").exists()
+
+
+# --- rest recovery ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("alloy", "thickness", "first", "recovered"),
+    [
+        # The independent code is of a half space: foils that are thick against sqrt(D t) at 100 t1.
+        ("Li-3Mg", "2000 um", None, [0.093, 0.189, 0.354, 0.578]),
+        ("Li-10Mg", "500 um", 3.434, [0.133, 0.300, 0.542, 0.775]),
+        ("Li-20Mg", "100 um", 0.3472, [0.142, 0.350, 0.631, 0.845]),
+    ],
+)
+def test_rest_recovery(tmp_path: Path, alloy: str, thickness: str, first: float | None, recovered: list[float]) -> None:
+    # Exact: charge of a second discharge over the first, after rests of 0.1, 1, 10 and 100 times its duration, by
+    # an independent host-frame code (three digits), and the first discharge itself (V2 without stress coupling).
+    settings = {"electrode.material": alloy, "geometry.electrode_thickness": thickness, "geometry.mesh": {}}
+    strip = '[[protocol]]\ncurrent_density = "0.31 mA/cm^2"\nuntil = { li_fraction = 0.31 }\n'
+    alone = femli.run(_case(tmp_path, strip, settings), tmp_path / "alone")
+    if first is not None:
+        assert alone["capacity_mAh_cm2"] == pytest.approx(first, rel=4e-3)
+    for ratio, expected in zip((0.1, 1, 10, 100), recovered, strict=True):
+        rest = f'[[protocol]]\nrest = true\nuntil = {{ time = "{ratio * alone["time_s"]!r} s" }}\n'
+        out = femli.run(_case(tmp_path, strip + rest + strip, settings), tmp_path / "out", force=True)
+        charge = [row["charge [mAh/cm^2]"] for row in out["protocol"]]
+        assert charge[2] / charge[0] == pytest.approx(expected, abs=1.5e-3)
