@@ -23,12 +23,16 @@ FURTHER: dict[str, type[Section]] = {
     "geometry.voids.radius": Radius,
     "geometry.voids.list": Void,
 }
+# Lists of tables, and one whose tables have the keys of the list that it is in.
+LISTS = ("geometry.voids.list", "protocol")
+ALIKE = "protocol.steps"
 # What may be written in more than one way, in words.
 IN_WORDS = {
     "electrode.material": "name or table",
     "electrode.material.activity": "two numbers",
     "geometry.voids.radius": "length or table",
     "geometry.voids.list": "tables",
+    ALIKE: "tables, with the keys of a step",
 }
 
 
@@ -38,7 +42,7 @@ def sections(model: type[Section] = Case, name: str = "") -> dict[str, type[Sect
     for key, field in model.model_fields.items():
         full = f"{name}.{key}".lstrip(".")
         inner = FURTHER.get(full) or _section(field.annotation)
-        if inner is not None:
+        if inner is not None and full != ALIKE:
             found |= sections(inner, f"{full}.NAME" if key == "expect" else full)
     return found
 
@@ -82,7 +86,7 @@ def default(field: FieldInfo) -> str:
     """The default as a user would write it."""
     if field.is_required():
         return "required"
-    if field.default is None or field.default in ({}, ""):
+    if field.default is None or field.default in ({}, "", ()):
         return "-"
     if isinstance(field.default, bool):
         return f"`{str(field.default).lower()}`"
@@ -93,7 +97,7 @@ def default(field: FieldInfo) -> str:
 
 def table(name: str, model: type[Section]) -> str:
     """A section's heading and table."""
-    heading = f"### `[[{name}]]`" if name.endswith(".list") else f"### `[{name}]`"
+    heading = f"### `[[{name}]]`" if name in LISTS else f"### `[{name}]`"
     lines = [
         heading if name else "### Top level",
         "",
@@ -102,7 +106,7 @@ def table(name: str, model: type[Section]) -> str:
     ]
     for key, field in model.model_fields.items():
         full = f"{name}.{key}".lstrip(".")
-        if _section(field.annotation) is not None and full not in FURTHER:
+        if _section(field.annotation) is not None and full not in (*FURTHER, ALIKE):
             continue
         meaning = (field.description or "").replace("|", "\\|")
         lines.append(f"| `{key}` | {value(full, field)} | {default(field)} | {meaning} |")

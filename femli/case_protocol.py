@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field
 
 from .case_quantities import (
     OptionalCapacity,
     OptionalCurrentDensity,
     OptionalDuration,
+    OptionalPolarisation,
     OptionalPressureOrZero,
     OptionalStiffness,
     OptionalVoltage,
@@ -42,15 +43,9 @@ class Until(Section):
     voltage: OptionalVoltage = Field(
         None, description="Cell voltage; it rises to this, when plating it falls. Needs an electrolyte."
     )
-    polarisation: OptionalVoltage = Field(
-        None, description="Overpotential less what the intact cell needs. Needs an electrolyte."
+    polarisation: OptionalPolarisation = Field(
+        None, description="Overpotential beyond that of the intact cell, along the current. Needs an electrolyte."
     )
-
-    @model_validator(mode="after")
-    def _signed(self) -> Until:
-        if self.polarisation is not None and self.polarisation <= 0.0:
-            raise ValueError("polarisation is of either sign; allowed: a positive voltage")
-        return self
 
     def given(self) -> set[str]:
         """Names of the conditions that are set."""
@@ -188,12 +183,18 @@ def faults(protocol: tuple[Part, ...], x0: float, stop: Any, electrolyte: bool) 
             continue
         keys.add(leg.key)
         found += _drive_faults(leg.key, leg.step) + _pressure_faults(leg.key, leg.step)
-        found += _stop_faults(leg, x0, stop)
-        until = leg.step.until.given() & {"voltage", "polarisation"}
-        for name in sorted({f"until.{name}" for name in until} | ({"voltage"} & {leg.step.kind})):
-            if not electrolyte:
-                found.append(f"{leg.key}.{name}: the case has no cell voltage; allowed: with an [electrolyte] section")
+        found += _stop_faults(leg, x0, stop) + _voltage_faults(leg, electrolyte)
     return found
+
+
+def _voltage_faults(leg: Leg, electrolyte: bool) -> list[str]:
+    """Steps that need a voltage in a case that has none."""
+    if electrolyte:
+        return []
+    names = {f"until.{name}" for name in leg.step.until.given() & {"voltage", "polarisation"}}
+    names |= {"voltage"} & {leg.step.kind}
+    why = "the case has no cell voltage; allowed: with an [electrolyte] section"
+    return [f"{leg.key}.{name}: {why}" for name in sorted(names)]
 
 
 def _stop_faults(leg: Leg, x0: float, stop: Any) -> list[str]:

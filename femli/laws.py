@@ -10,7 +10,11 @@ import ufl
 
 Expr = Any  # UFL ships no types
 
-TRACE = 1e-9  # Li fraction below which the open-circuit potential is held
+# Li-Mg: the bcc phase ends at x = 0.31, the hcp phase at 0.15, with two phases between (test: as in the library).
+BCC_LIMIT = 0.31
+HCP_LIMIT = 0.15
+HCP_SLOPE = 1.3
+TRACE = 1e-6  # of Li; below it potentials are held, so that an iterate may pass zero
 STEEP = 40.0  # of F eta/2RT, 2 V at room temperature: 1e17 times the exchange current
 
 
@@ -55,11 +59,14 @@ def li_flux(x: Expr, p: Expr, k: Any) -> Expr:
 
 
 def open_circuit_potential(x: Expr, k: Any) -> Expr:
-    """Potential against pure Li of an alloy without stress [V], E = -(R T/F) ln(gamma x); consistent with the flux.
+    """Potential against pure Li of an alloy without stress [V], in the three stages of Li-Mg.
 
-    Below a trace of Li it is held, so that an iterate may pass zero.
+    E = -(R T/F) ln(gamma x) down to the end of the bcc phase, with the activity of the flux; then constant where two
+    phases share the Li; then 1.3 (R T/F) ln(0.15/x) more in the hcp phase (docs/voltage.md).
     """
-    return -k.thermal_voltage * (ufl.ln(ufl.max_value(x, TRACE)) + log_activity_coefficient(x, k))
+    bcc, hcp = ufl.max_value(x, BCC_LIMIT), ufl.max_value(ufl.min_value(x, HCP_LIMIT), TRACE)
+    potential = -(ufl.ln(bcc) + log_activity_coefficient(bcc, k)) + HCP_SLOPE * ufl.ln(HCP_LIMIT / hcp)
+    return k.thermal_voltage * potential
 
 
 def stress_potential(p: Expr, k: Any) -> Expr:

@@ -8,7 +8,17 @@ On temperature: sources print 298 K and 303 K for 25 and 30 degC. The reference 
 
 from __future__ import annotations
 
-from .materials import Activity, Alloy, Conductivity, Diffusivity, Electrolyte, Hardness, PowerLawCreep, Value
+from .materials import (
+    Activity,
+    Alloy,
+    Conductivity,
+    Diffusivity,
+    Electrolyte,
+    Hardness,
+    PowerLawCreep,
+    Stages,
+    Value,
+)
 
 ROOM = 298.15  # K, 25 degC
 TEST = 303.15  # K, 30 degC, of the cells and of the creep laws
@@ -135,6 +145,19 @@ ACTIVITIES = {
         Value(0.0, "-", "femli", "ideal solution", True, "activity coefficient b"),
     ),
 }
+
+LI_MG_STAGES = Stages(
+    Value(0.31, "-", "Aspinall2024", "bcc solubility limit, 69 at% Mg", False, "Li fraction where bcc ends"),
+    Value(0.15, "-", "Wang2024", "hcp phase up to about 15 at% Li", False, "Li fraction where hcp begins"),
+    Value(
+        1.3,
+        "-",
+        "Wang2024",
+        "from 0.307 and 0.342 V at x = 0.17 and 0.06 of another film; over RT/F per e-fold",
+        True,
+        "slope of the potential in hcp",
+    ),
+)
 
 MOLAR_VOLUME_LI = Value(
     13.0e-6,

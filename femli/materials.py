@@ -113,6 +113,28 @@ class Activity:
 
 
 @dataclass(frozen=True, slots=True)
+class Stages:
+    """What follows the solid solution of an alloy that loses its Li: two phases, then a phase poor in Li.
+
+    Args:
+        limit: Li fraction at which the solid solution ends [-].
+        poor: Li fraction at which the poor phase begins [-].
+        slope: of the potential of the poor phase, over R T/F per e-fold of x [-].
+    """
+
+    limit: Value
+    poor: Value
+    slope: Value
+
+    def open_circuit_potential(self, activity: Activity, x: float, temperature: float) -> float:
+        """Potential against pure Li [V] of any Li fraction x at a temperature [K], without stress."""
+        solution = activity.open_circuit_potential(max(x, self.limit.number), temperature)
+        if x >= self.poor.number:
+            return solution
+        return solution + self.slope.number * R * temperature / F * math.log(self.poor.number / x)
+
+
+@dataclass(frozen=True, slots=True)
 class Hardness:
     """Bulk hardness H0 of two compositions; it scales the creep of the alloys between and is constant beyond.
 

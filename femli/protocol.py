@@ -23,11 +23,10 @@ END = "protocol"  # the reason to stop after the last step
 
 
 class Begun(NamedTuple):
-    """The state at which a step began: time [h], charge [um], cell voltage [V] (zero where there is none)."""
+    """The state at which a step began: time [h] and charge [um]."""
 
     time: float
     charge: float
-    voltage: float
 
 
 class Protocol:
@@ -46,7 +45,7 @@ class Protocol:
         # Cells with an electrolyte have a voltage; steps that need one are refused in other cases.
         self.voltage: Callable[[], float] | None = None if self.newton.electrolyte is None else measures.voltage
         self.place = 0
-        self.begun = Begun(0.0, 0.0, 0.0)
+        self.begun = Begun(0.0, 0.0)
         self.reason: str | None = None
         self.rows: list[dict[str, Any]] = []
         self.run_events = self._run_events()
@@ -131,8 +130,8 @@ class Protocol:
                 against = None if sense is None else -sense
                 found.append(Event("voltage", falls(voltage, until.voltage, against), True))
             if until.polarisation is not None:
-                most = until.polarisation
-                found.append(Event("polarisation", lambda: most - m.polarisation(), True))
+                most_volts = until.polarisation
+                found.append(Event("polarisation", lambda: most_volts - m.polarisation(), True))
         if self.case.stop.capacity is not None and step.kind == "voltage":
             run_most = self._um(self.case.stop.capacity)
             found.append(Event("capacity", lambda: run_most - abs(self.stepper.charge())))
@@ -220,7 +219,7 @@ class Protocol:
             )
         ):
             self.stepper.start()
-        self.begun = Begun(time, self.stepper.charge(), self.voltage() if self.voltage is not None else 0.0)
+        self.begun = Begun(time, self.stepper.charge())
         # On a tie the end of the step counts: the run goes on with what comes after it.
         self.stepper.events = [*self._step_events(), *self.run_events]
         met = [event.reason for event in self.run_events if event.value() <= REACHED]

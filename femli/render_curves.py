@@ -17,6 +17,7 @@ from femli.render_read import Array, Frame, Run, table
 from femli.render_style import COMPOSITION, PAGE, PRESSURE, SPEED, STRESS, Margins, save, sheet, when, widened
 
 CAPACITY, TIME, CONTACT = "capacity [mAh/cm^2]", "time [s]", "contact_fraction [-]"
+STEP = "step [-]"
 BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"  # apart for colour-blind readers too
 
 
@@ -50,6 +51,8 @@ PANELS = (
     Panel("area of voids (µm²)", 1e12, {"void_area [m^2]": ""}),
     Panel("volume of voids (µm³)", 1e18, {"void_volume [m^3]": ""}),
     Panel("voltage (mV)", 1e3, {"cell_voltage [V]": "cell", "overpotential [V]": "overpotential"}),
+    Panel("net charge (mAh/cm²)", 1.0, {CAPACITY: ""}),
+    Panel("stack pressure (MPa)", 1e-6, {"stack_pressure [Pa]": ""}, least=0.1),
     Panel("electrode thickness (µm)", 1e6, {"electrode_thickness [m]": ""}),
     Panel("time step (s)", 1.0, {"dt [s]": ""}, log=True),
     Panel("balance error", 1.0, {"li_balance_error [-]": "Li", "host_balance_error [-]": "host"}, log=True),
@@ -80,6 +83,10 @@ def measured(path: Path, history: pd.DataFrame) -> pd.DataFrame:
         raise CaseError(*faults)
     if CAPACITY not in curve:
         curve[CAPACITY] = np.interp(curve[TIME], history[TIME], history[CAPACITY])
+    if TIME not in curve:
+        if abscissa(history).column == TIME:
+            raise CaseError(f"{path}: has no column {TIME!r}: a charge is passed more than once in this run")
+        curve[TIME] = np.interp(curve[CAPACITY], history[CAPACITY], history[TIME])
     return curve
 
 
@@ -95,6 +102,8 @@ def history(run: Run, path: Path, overlay: Path | None = None) -> Path:
     drawn = [panel for panel in PANELS if any(name in rows for name in panel.columns)]
     if "void_count [-]" not in rows:
         drawn = [panel for panel in drawn if CONTACT not in panel.columns]  # all of it, all the time
+    if abscissa(rows).column == CAPACITY:
+        drawn = [panel for panel in drawn if CAPACITY not in panel.columns]
     if curve is not None:
         extra = [panel for panel in PANELS if panel not in drawn and any(name in curve for name in panel.columns)]
         drawn += extra
@@ -103,7 +112,7 @@ def history(run: Run, path: Path, overlay: Path | None = None) -> Path:
     around = Margins(12.5, 3.0)
     inner = PAGE / columns - around.left - around.right
     fig, axes = sheet(inner, [0.75 * inner] * max(count, 1), columns, around)
-    for ax, panel, name in zip(axes.ravel(), drawn, "abcdefghijkl", strict=False):
+    for ax, panel, name in zip(axes.ravel(), drawn, "abcdefghijklmn", strict=False):
         _panel(ax, panel, rows, curve, Path(overlay).stem if overlay else "")
         ax.set_title(rf"$\bf{{{name}}}$", loc="left")
     for ax in axes.ravel()[len(drawn) :]:
@@ -116,11 +125,27 @@ def _with_capacity(run: Run) -> pd.DataFrame:
     return rows if CAPACITY in rows else rows.assign(**{CAPACITY: rows[TIME]})
 
 
+class Abscissa(NamedTuple):
+    """What curves are drawn against: column, factor from the file's unit, label."""
+
+    column: str
+    factor: float
+    label: str
+
+
+def abscissa(rows: pd.DataFrame) -> Abscissa:
+    """Capacity; time where the run has steps or the charge goes back and forth, so that no curve runs over itself."""
+    if STEP in rows or not (np.diff(np.abs(rows[CAPACITY])) > 0.0).all():
+        seconds = float(rows[TIME].max())
+        factor, unit = (1 / 3600.0, "h") if seconds > 3600.0 else (1 / 60.0, "min") if seconds > 60.0 else (1.0, "s")
+        return Abscissa(TIME, factor, f"time ({unit})")
+    small = float(np.abs(rows[CAPACITY]).max()) < 0.1
+    return Abscissa(CAPACITY, 1e3 if small else 1.0, f"capacity ({'µ' if small else 'm'}Ah/cm²)")
+
+
 def _panel(ax: Axes, panel: Panel, rows: pd.DataFrame, curve: pd.DataFrame | None, source: str) -> None:
-    capacity, unit = rows[CAPACITY].to_numpy(), "mAh/cm²"
-    share = 1.0
-    if float(np.abs(capacity).max()) < 0.1:
-        capacity, unit, share = capacity * 1e3, "µAh/cm²", 1e3
+    against = abscissa(rows)
+    along = rows[against.column].to_numpy() * against.factor
     names, hidden = _short_names(panel, rows)
     for (name, short), colour in zip(names.items(), (BLUE, ORANGE, GREEN), strict=False):
         if name in rows and name not in hidden:
@@ -128,11 +153,13 @@ def _panel(ax: Axes, panel: Panel, rows: pd.DataFrame, curve: pd.DataFrame | Non
             if panel.log:
                 values = np.where(np.abs(values) > 0.0, np.abs(values), np.nan)  # row 0 has no step and no error
             style = "--" if name.startswith("pressure_min") and len(panel.columns) > 1 else "-"
-            ax.plot(capacity, values, style, color=colour, label=short or None)
+            ax.plot(along, values, style, color=colour, label=short or None)
         if curve is not None and name in curve:
             label = source if name == next(n for n in panel.columns if n in curve) else None
             points = curve[name] * panel.factor
-            ax.plot(curve[CAPACITY] * share, points, "o", ms=3, mfc="none", mec=colour, mew=0.8, label=label)
+            ax.plot(
+                curve[against.column] * against.factor, points, "o", ms=3, mfc="none", mec=colour, mew=0.8, label=label
+            )
     if panel.log and any(name in rows and (rows[name].abs() > 0).any() for name in panel.columns):
         ax.set_yscale("log")
     else:
@@ -144,11 +171,11 @@ def _panel(ax: Axes, panel: Panel, rows: pd.DataFrame, curve: pd.DataFrame | Non
         place: Any = {"xytext": (3, -2), "textcoords": "offset points", "va": "top", "fontsize": 7, "color": "0.4"}
         ax.annotate("tension", (0.0, 0.0), xycoords=("axes fraction", "data"), **place)
         ax.set_ylim(low, high)
-    largest = float(capacity.max())
-    if largest > 0.0:
-        ax.set_xlim(0.0, max(largest, share * float(curve[CAPACITY].max()) if curve is not None else 0.0))
+    ends = [float(along.max())] + ([float(curve[against.column].max()) * against.factor] if curve is not None else [])
+    if max(ends) > 0.0 and along.min() >= 0.0:
+        ax.set_xlim(0.0, max(ends))
     ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-    ax.set(xlabel=f"capacity ({unit})", ylabel=panel.label)
+    ax.set(xlabel=against.label, ylabel=panel.label)
     if ax.get_legend_handles_labels()[1]:
         ax.legend(handlelength=1.3, labelspacing=0.2, borderpad=0.2)
 

@@ -313,8 +313,19 @@ class Newton:
         self.set_stress(self.law.stress(self.strain_rate()))
         for _ in range(40):
             self.frozen_system.assemble([])
+            before = self.fields.u.p.x.array.copy()
             self._increment(self.frozen_system)
-            if self._project() < 0.1 * self.accuracy and self.potential_change < 1e-2 * self.accuracy:
+            p = self.fields.u.p.x.array
+            change, drop = largest(
+                self.comm,
+                np.max(np.abs(p - before), initial=0.0),
+                np.max(np.abs(p - float(k.stack_pressure.value)), initial=0.0),
+            )
+            # The creep law is judged by its work, which says little of the pressure where nearly all metal rests; where
+            # pressure drives nothing, it is unbounded at a jump and does not matter.
+            steady = change < 0.1 * self.accuracy * max(drop, 1e-3) or float(k.pressure_coupling.value) == 0
+            steady = steady and self.potential_change < 1e-2 * self.accuracy
+            if self._project() < 0.1 * self.accuracy and steady:
                 self._share_current()
                 return self.counts
         raise NotConvergedError("velocity and pressure at given composition did not converge in 40 iterations")

@@ -19,7 +19,7 @@ from femli.errors import SolveError
 from femli.fields import largest
 from femli.solver import Counts, Newton, StepData
 from femli.solver_linear import NotConvergedError
-from femli.stepper_events import REACHED, Event, bring_to_zero
+from femli.stepper_events import NOISE, REACHED, Event, bring_to_zero
 from femli.units import TIME
 
 log = logging.getLogger("femli")
@@ -225,15 +225,15 @@ class Stepper:
         times = [lv.time for lv in self.levels]
         predictor = extrapolation_weights(times, new)
         guess = [sum(w * lv[i] for w, lv in zip(predictor, self.levels, strict=True)) for i in (1, 2, 3)]
-        # The pressure follows the stack's own changes at once, so it is S = p_stack - p that is extrapolated.
-        stack = sum(w * lv.stack_pressure for w, lv in zip(predictor, self.levels, strict=True))
-        guess[1] += self.newton.load_stack(new) - stack
+        # The pressure follows the stack's own changes at once, so it is p - p_stack that is extrapolated.
+        guess[1] -= sum(w * lv.stack_pressure for w, lv in zip(predictor, self.levels, strict=True))
         for f, values in zip(self.fields.u, guess, strict=True):
             f.x.array[:] = values
         if self.newton.electrolyte is not None:
             potentials = zip(predictor, self.levels, strict=True)
             self.newton.electrolyte.phi.x.array[:] = sum(w * lv.phi for w, lv in potentials)
             self.newton.electrolyte.refresh()
+        self.fields.u.p.x.array[:] += self.newton.load_stack(new)
         try:
             counts = self.newton.solve(step)
         finally:
@@ -242,12 +242,17 @@ class Stepper:
         return counts, self._error(guess, error_fraction(times, new))
 
     def _error(self, guess: list[Array], fraction: float) -> float:
-        """Local error of x, and of S = p_stack - p over its largest value, in units of the tolerance."""
+        """Local error of x, and of S = p_stack - p over its largest value, in units of the tolerance.
+
+        Args:
+            guess: extrapolated v, p - p_stack and x.
+            fraction: share of the difference that is the error.
+        """
         u, p_stack = self.fields.u, float(self.fields.k.stack_pressure.value)
         dx, dp, s = largest(
             self.comm,
             np.max(np.abs(u.x.x.array - guess[2]), initial=0.0),
-            np.max(np.abs(u.p.x.array - guess[1]), initial=0.0),
+            np.max(np.abs(u.p.x.array - p_stack - guess[1]), initial=0.0),
             np.max(np.abs(u.p.x.array - p_stack), initial=0.0),
         )
         if float(self.fields.k.pressure_coupling.value) == 0:
@@ -358,7 +363,7 @@ class Stepper:
                 return event.value()
 
             root = bring_to_zero(solved, before, best[1] if best else dt, value)
-            if abs(root.value) > REACHED:
+            if abs(root.value) > NOISE:
                 log.warning(
                     "warning: stop condition %s jumps at t = %.6g s (to %.3g): the state beside the jump is taken",
                     event.reason,

@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 EXACT = 1e-10  # what a condition is brought to, over its largest value in the step
 REACHED = 1e-9  # within this a condition counts as met
-FAST = 12  # attempts by secants; a smooth condition needs three to five
-NOISE = 1e-8  # all that bisection asks of a condition: the noise of the nonlinear solve
+FAST = 8  # attempts by secants alone; a smooth condition needs three to five
+PATIENT = 32  # attempts after which the noise of the nonlinear solve is all that is asked for
+NOISE = 1e-8
 SLIVER = 1e-12  # smallest bracket over the step
 
 
@@ -31,9 +32,9 @@ class Root(NamedTuple):
 def bring_to_zero(solved: Callable[[float], float], f_low: float, high: float, f_high: float) -> Root:
     """Find the step size in (0, high] at which a condition becomes zero; the last call of `solved` is for the result.
 
-    Illinois' secants, then bisection; the bracket (positive at its low end, not at its high end) is always kept. Where
-    the condition jumps there is no zero: then the low end of the last bracket is the result, the last state at which
-    the condition is not met, or the high end where the low one is no step at all.
+    Illinois' secants, later with bisection in between; the bracket (positive at its low end, not at its high end) is
+    always kept. Where the condition jumps there is no zero: then the low end of the last bracket is the result, the
+    last state at which the condition is not met, or the high end where the low one is no step at all.
 
     Args:
         solved: makes a step and gives the condition after it.
@@ -42,18 +43,18 @@ def bring_to_zero(solved: Callable[[float], float], f_low: float, high: float, f
         f_high: the condition after it, not positive.
     """
     low, side = 0.0, 0
-    scale = max(abs(f_low), abs(f_high), 1.0)
+    scale, sliver = max(abs(f_low), abs(f_high), 1.0), SLIVER * high
     last = Root(high, f_high)
     # Ends of the bracket; what Illinois halves is kept apart from the values.
     weight_low, weight_high = f_low, f_high
     tries = 0
-    while high - low > SLIVER * high:
+    while high - low > sliver:
         trial = high - weight_high * (high - low) / (weight_high - weight_low)
-        if tries >= FAST or not low < trial < high:
+        if (tries >= FAST and tries % 2) or tries >= PATIENT or not low < trial < high:
             trial = 0.5 * (low + high)
         last = Root(trial, solved(trial))
         tries += 1
-        if abs(last.value) <= (EXACT if tries <= FAST else NOISE) * scale:
+        if abs(last.value) <= (EXACT if tries <= PATIENT else NOISE) * scale:
             return last
         if last.value < 0:
             high, f_high, weight_high = trial, last.value, last.value

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from . import library
 from .case import Case
+from .case_protocol import Leg, Step
 from .materials import Electrode, Value
 from .outlook import Outlook
 from .units import MAH_CM2
@@ -52,8 +53,84 @@ def show_check(case: Case, seen: Outlook, page: Console) -> None:
     for row in scale_rows(case, seen):
         table.add_row(*row)
     page.print(table)
+    if case.protocol:
+        page.print("\n[bold]Protocol[/bold]")
+        for line in protocol_lines(case):
+            page.print(line, markup=False, soft_wrap=True)
     for warning in seen.warnings:
         page.print(f"warning: {warning}", markup=False, style="yellow")
+
+
+def protocol_lines(case: Case) -> list[str]:
+    """The protocol in words, a line a step (a cycle's steps once), with the longest that each can take."""
+    lines, total, sure = [], 0.0, True
+    seen: set[str] = set()
+    for leg in case.legs():
+        longest = longest_time(leg.step)
+        total += longest or 0.0
+        sure = sure and longest is not None
+        if leg.key in seen:
+            continue
+        seen.add(leg.key)
+        taken = "" if longest is None else f" (at most {duration(longest)})"
+        lines.append(
+            f"  {leg.number:3d}  {_drive_in_words(leg.step)}{_ends_in_words(leg.step)}{taken}{_stack(leg.step)}"
+        )
+        lines[-1] += _again(case, leg)
+    ends = (
+        f"at most {duration(total)}"
+        if sure
+        else f"at least one step has no bound in time; the others {duration(total)}"
+    )
+    return [*lines, f"  {len(case.legs())} steps in all, {ends}"]
+
+
+def longest_time(step: Step) -> float | None:
+    """Longest that a step can take [s], None where neither its clock nor its charge ends it."""
+    times = [step.until.time]
+    if step.until.capacity is not None and step.current != 0.0:
+        times.append(step.until.capacity / abs(step.current))
+    return min((time for time in times if time is not None), default=None)
+
+
+def _drive_in_words(step: Step) -> str:
+    if step.voltage is not None:
+        return f"hold {step.voltage:g} V"
+    return "rest" if step.kind == "rest" else f"{step.kind} at {abs(step.current) / 10.0:g} mA/cm^2"
+
+
+def _ends_in_words(step: Step) -> str:
+    until = step.until
+    ends = {
+        "time": lambda v: f"for {duration(v)}",
+        "capacity": lambda v: f"until {v / MAH_CM2:g} mAh/cm^2 have passed",
+        "li_fraction": lambda v: f"until x = {v:g} on the contact",
+        "contact_fraction": lambda v: f"until {v:g} of the contact is left",
+        "voltage": lambda v: f"until {v:g} V",
+        "polarisation": lambda v: f"until a polarisation of {v:g} V",
+    }
+    told = [words(getattr(until, name)) for name, words in ends.items() if name in until.given()]
+    return " " + " or ".join(told)
+
+
+def _stack(step: Step) -> str:
+    told = ""
+    if step.stack_pressure is not None:
+        told += f"; stack pressure {step.stack_pressure / 1e6:g} MPa"
+    if step.stack_pressure_to is not None:
+        told += f"; stack pressure ramped to {step.stack_pressure_to / 1e6:g} MPa"
+    if step.spring is not None:
+        told += f"; stack behind a spring of {step.spring / 1e12:g} MPa/um"
+    return told
+
+
+def _again(case: Case, leg: Leg) -> str:
+    """Where a cycle ends: how often it is gone through."""
+    for i, part in enumerate(case.protocol, 1):
+        if part.steps and part.repeat > 1 and leg.key == f"protocol[{i}].steps[{len(part.steps)}]":
+            first = leg.number - len(part.steps) + 1
+            return f"\n       {first} to {leg.number} are gone through {part.repeat} times in all"
+    return ""
 
 
 def scale_rows(case: Case, seen: Outlook) -> list[tuple[str, str, str]]:
@@ -124,7 +201,8 @@ def entry(name: str) -> list[Value]:
         law = library.CREEP[name]
         return [law.exponent, law.prefactor, law.activation, law.lowest_stress, law.highest_stress]
     if name in library.ACTIVITIES:
-        return [library.ACTIVITIES[name].a, library.ACTIVITIES[name].b]
+        stages = library.LI_MG_STAGES
+        return [library.ACTIVITIES[name].a, library.ACTIVITIES[name].b, stages.limit, stages.poor, stages.slope]
     if name in library.ELECTROLYTES:
         return list(library.ELECTROLYTES[name].values)
     raise KeyError(name)

@@ -153,7 +153,9 @@ def test_volume_balance_feels_the_moving_boundary(tmp_path: Path) -> None:
     u, motion = made.u, newton.motion
     n = newton.slices[1].stop - newton.slices[1].start
     base = motion.positions()
-    step = StepData(base, u.x.x.array.copy(), made.displacement.x.array.copy(), (np.zeros(n), np.zeros(n)), 1e3, 0.0)
+    step = StepData(
+        base, u.x.x.array.copy(), made.displacement.x.array.copy(), (np.zeros(n), np.zeros(n)), 1e3, 0.0, 1e-3
+    )
     made.k.rate.value = step.rate
     made.x_old.x.array[:] = step.x_old
     for _ in range(4):

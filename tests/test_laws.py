@@ -29,6 +29,7 @@ LI_MG = SimpleNamespace(
     thermal_pressure=193.9,
     pressure_coupling=1 / 193.9,
     stack_pressure=5.0,
+    thermal_voltage=0.02612,
 )
 GRADIENTS = {"uniaxial": 1, "plane": 2, "axisymmetric": 2, "full": 3}
 
@@ -69,6 +70,25 @@ def test_thermodynamic_factor_of_li_mg() -> None:
     assert theta == pytest.approx(1 - x * (1 - x) * (2.58 - 19.41 * (1 - x)), rel=1e-12)
     assert theta.min() == pytest.approx(0.92, abs=0.005)
     assert theta.max() == pytest.approx(3.31, abs=0.005)
+
+
+@pytest.mark.parametrize("x", [0.99, 0.8, 0.5, 0.31, 0.3, 0.2, 0.15, 0.1, 0.01])
+def test_open_circuit_potential_is_that_of_the_library(x: float) -> None:
+    # Exact: the formula of the library, in Python's own logarithms, in all three stages.
+    k = SimpleNamespace(**{**vars(LI_MG), "thermal_voltage": units.R * 303.15 / units.F})
+    stages = library.LI_MG_STAGES
+    exact = stages.open_circuit_potential(library.ACTIVITIES["subregular"], x, 303.15)
+    assert float(laws.open_circuit_potential(ufl.as_ufl(x), k)) == pytest.approx(exact, rel=1e-12)
+    assert (stages.limit.number, stages.poor.number) == (laws.BCC_LIMIT, laws.HCP_LIMIT)
+    assert stages.slope.number == laws.HCP_SLOPE
+
+
+def test_potential_and_flux_have_one_activity() -> None:
+    # Exact: -F x dE/dx = R T Theta in the solid solution, by central differences.
+    h, volt = 1e-6, LI_MG.thermal_voltage
+    for x in np.linspace(0.32, 0.98, 12):
+        up, down = (float(laws.open_circuit_potential(ufl.as_ufl(x + d), LI_MG)) for d in (h, -h))
+        assert -x * (up - down) / (2 * h) == pytest.approx(volt * laws.thermodynamic_factor(x, LI_MG), rel=1e-7)
 
 
 def test_volume_fraction_with_unequal_volumes() -> None:

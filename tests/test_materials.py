@@ -69,6 +69,16 @@ def test_open_circuit_potential_of_the_subregular_alloy(percent: int, millivolts
     assert potential == pytest.approx(millivolts, abs=0.006 if percent < 50 else 0.06)
 
 
+@pytest.mark.parametrize(
+    ("x", "above"), [(0.31, 0.0), (0.2, 0.0), (0.15, 0.0), (0.15 / math.e, 1.3), (0.15 / math.e**2, 2.6)]
+)
+def test_potential_beyond_the_solid_solution(x: float, above: float) -> None:
+    # Exact: 70.0 mV (303 K) held to the hcp phase, then 1.3 RT/F for each e-fold of x, 26.11 mV at 303 K.
+    law, stages = library.ACTIVITIES["subregular"], library.LI_MG_STAGES
+    potential = 1e3 * stages.open_circuit_potential(law, x, 303.0)
+    assert potential == pytest.approx(70.0 + 26.11 * above, abs=0.06)
+
+
 def test_thermodynamic_factor_is_the_derivative_of_the_activity() -> None:
     # Exact: Theta = 1 + dln(gamma)/dln(x), here by central differences; between 0.92 and 3.31, so no
     # spinodal.

@@ -98,3 +98,25 @@ def test_same_voids_and_fields_on_two_ranks(tmp_path: Path) -> None:
         whole = grid.integrate_data()
         found.append([float(whole["Area"][0]), *(float(whole[n][0]) for n in ("li_fraction [-]", "pressure [Pa]"))])
     assert found[1] == pytest.approx(found[0], rel=1e-8)
+
+
+@pytest.mark.mpi
+def test_same_protocol_on_two_ranks(tmp_path: Path) -> None:
+    # Exact: the history and the table of steps of one rank: jumps, a ramp and an end that is found, all on both ranks.
+    steps = """
+[[protocol]]
+current_density = "0.31 mA/cm^2"
+until = { li_fraction = 0.799, time = "1 h" }
+[[protocol]]
+rest = true
+until = { time = "0.5 s" }
+stack_pressure_to = "8 MPa"
+"""
+    text = FOIL.replace('current_density = "0.31 mA/cm^2"\n', "", 1).split("[expect]")[0]
+    case = runs.written(tmp_path, text + steps)
+    histories = [_run(case, tmp_path / str(ranks), ranks) for ranks in (1, 2)]
+    worst, column = runs.worst_difference(*histories)
+    assert worst < SAME, column
+    tables = [pd.read_csv(tmp_path / str(ranks) / "protocol.csv") for ranks in (1, 2)]
+    assert list(tables[0]["end_reason"]) == ["li_fraction", "time"]
+    pd.testing.assert_frame_equal(*tables, rtol=SAME)

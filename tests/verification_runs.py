@@ -4,8 +4,10 @@ import importlib.util
 import os
 import subprocess
 import sys
+import tomllib
 import types
 from pathlib import Path
+from typing import Any
 
 from mpi4py import MPI
 
@@ -86,6 +88,11 @@ def stepper(case: Case) -> Stepper:
     Protocol(case, electrode, made, Measures(owned, newton)).start()
     made.events = []
     return made
+
+
+def toml_value(text: str) -> Any:
+    """A value as TOML writes it."""
+    return tomllib.loads(f"value = {text}")["value"]
 
 
 def history(folder: Path) -> pd.DataFrame:
