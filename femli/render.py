@@ -1,8 +1,8 @@
 """Pictures of a result folder, from its files alone. Read this first of the `render_*` modules.
 
 render_read reads the files, render_shape finds contact and voids, render_style holds sizes, units and
-colours; render_plane and render_figures draw plane pictures, render_curves the curves, render_electrolyte the cell around, render_solid the 3D
-views, render_film the film.
+colours; render_plane and render_figures draw plane pictures, render_curves the curves, render_electrolyte
+the cell around the electrode, render_solid the 3D views, render_film the film.
 """
 
 from collections.abc import Iterator, Sequence

@@ -4,8 +4,10 @@ import json
 import tomllib
 import warnings
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -72,7 +74,7 @@ class Run(NamedTuple):
     summary: dict[str, Any]
     times: tuple[float, ...]  # s, one a frame
     files: tuple[Path, ...]
-    below: dict[float, Path] = {}  # the electrolyte's frames by time, where there is one
+    below: Mapping[float, Path] = MappingProxyType({})  # the electrolyte's frames by time; empty where there is none
 
     @property
     def axisymmetric(self) -> bool:

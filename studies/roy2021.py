@@ -114,9 +114,7 @@ class Metal:
             dofs = fem.locate_dofs_geometrical((part[c], collapsed[c]), where)
             self.conditions.append(fem.dirichletbc(fem.Function(collapsed[c]), dofs, part[c]))
         self.leaving = fem.Function(collapsed[1])
-        dofs = fem.locate_dofs_geometrical(
-            (part[1], collapsed[1]), lambda x: np.isclose(x[1], 0) & (x[0] >= 1 - 1e-9)
-        )
+        dofs = fem.locate_dofs_geometrical((part[1], collapsed[1]), lambda x: np.isclose(x[1], 0) & (x[0] >= 1 - 1e-9))
         self.conditions.append(fem.dirichletbc(self.leaving, dofs, part[1]))
 
     def _forms(self) -> None:
@@ -172,9 +170,7 @@ class Metal:
         self.u.x.array[:] = 0.0
         out = {}
         r = ufl.SpatialCoordinate(self.mesh)[0]
-        facets = dolfinx.mesh.locate_entities_boundary(
-            self.mesh, 1, lambda x: np.isclose(x[1], 0) & (x[0] <= 1 + 1e-9)
-        )
+        facets = dolfinx.mesh.locate_entities_boundary(self.mesh, 1, lambda x: np.isclose(x[1], 0) & (x[0] <= 1 + 1e-9))
         tags = dolfinx.mesh.meshtags(self.mesh, 1, np.sort(facets), np.ones(len(facets), dtype=np.int32))
         ds = ufl.Measure("ds", self.mesh, subdomain_data=tags)(1)
         mean = fem.form(-2 * r * ufl.split(self.u)[0][1] * ds)
@@ -229,9 +225,13 @@ def figure(factors: pd.DataFrame, faces: pd.DataFrame, path: Path) -> None:
         for (m, contact), rows in faces.groupby(["m", "contact"]):
             style = "-" if contact == "frictionless" else "--"
             label = f"m = {m:g}, {contact}"
-            right.plot(2 * LENGTH * rows["a/(kappa Z)"], rows["face velocity, mean"], style, color=COLOURS[m], label=label)
+            right.plot(
+                2 * LENGTH * rows["a/(kappa Z)"], rows["face velocity, mean"], style, color=COLOURS[m], label=label
+            )
         right.axhline(0.0, color="0.6", lw=0.6)
-        right.set(xscale="log", xlabel="diameter of the patch (µm)", ylabel="mean velocity of the face over far velocity")
+        right.set(
+            xscale="log", xlabel="diameter of the patch (µm)", ylabel="mean velocity of the face over far velocity"
+        )
         right.legend()
         right.set_title(r"$\bf{b}$  above 0 the patch closes", loc="left")
         fig.savefig(path)
@@ -250,7 +250,9 @@ def main() -> None:
     faces.to_csv(folder / "face_velocity.csv", index=False, float_format="%.6g")
     figure(factors, faces, folder / "roy2021.png")
     x = factors["a/(kappa Z)"].to_numpy()
-    log.info("k_J = 2 at a diameter of %.0f um (the paper says 60)", 2 * LENGTH * crossing(x, factors["k_J"].to_numpy(), 2.0))
+    log.info(
+        "k_J = 2 at a diameter of %.0f um (the paper says 60)", 2 * LENGTH * crossing(x, factors["k_J"].to_numpy(), 2.0)
+    )
     for (m, contact), rows in faces.groupby(["m", "contact"]):
         for what in ("mean", "middle"):
             at = crossing(rows["a/(kappa Z)"].to_numpy(), rows[f"face velocity, {what}"].to_numpy(), 0.0)
