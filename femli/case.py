@@ -17,8 +17,8 @@ from pydantic_core import PydanticCustomError
 from . import case_file, case_protocol, materials
 from .case_electrode import ElectrodeSection
 from .case_electrolyte import Cell, ContactResistance, ElectrolyteSection
-from .case_impedance import Impedance
 from .case_geometry import Geometry, Mesh, Radius, Void, Voids
+from .case_impedance import Impedance
 from .case_protocol import Leg, Part, as_tuple
 from .case_quantities import (
     Angle,

@@ -90,7 +90,7 @@ class SmallSignal:
         fl.w.x.array[:] = 0.0
         fl.displacement.x.array[:] = 0.0
         fl.x_old.x.array[:] = fl.u.x.x.array
-        same = PETSc.Mat.Structure.SAME_NONZERO_PATTERN
+        same: Any = PETSc.Mat.Structure.SAME_NONZERO_PATTERN
         self.K = self._matrix(rate=1.0)
         resistance = float(k.interface_resistance.value)
         k.interface_resistance.value = resistance / 2
@@ -133,7 +133,7 @@ class SmallSignal:
         omega = 2 * np.pi * frequency
         extra = resistance * section.phase_element(resistance) * (1j * omega) ** section.exponent
         real, imaginary = self.K.copy(), self.M.copy()
-        same = PETSc.Mat.Structure.SAME_NONZERO_PATTERN
+        same: Any = PETSc.Mat.Structure.SAME_NONZERO_PATTERN
         real.axpy(extra.real, self.C, structure=same)
         imaginary.scale(omega * 3600.0)  # rates are per hour
         imaginary.axpy(extra.imag, self.C, structure=same)
@@ -142,7 +142,7 @@ class SmallSignal:
         nest = PETSc.Mat().createNest([[real, minus], [imaginary, real]])
         whole = PETSc.Mat()
         nest.convert("aij", whole)
-        answer, drive = whole.createVecs()
+        answer, drive = whole.createVecRight(), whole.createVecLeft()
         local = self.b.getLocalSize()
         drive.array[:local] = self.b.array
         solve_direct(whole, drive, answer)
@@ -195,7 +195,7 @@ def solve_direct(matrix: PETSc.Mat, right: PETSc.Vec, answer: PETSc.Vec) -> None
     ksp.getPC().setFactorSetUpSolverType()
     ksp.getPC().getFactorMatrix().setMumpsIcntl(14, 100)
     ksp.solve(right, answer)
-    reason = ksp.getConvergedReason()
+    reason: Any = ksp.getConvergedReason()
     ksp.destroy()
     if reason < 0 or not np.isfinite(answer.norm()):
         raise SolveError(f"the small-signal system could not be solved (PETSc reason {reason})")

@@ -18,8 +18,9 @@ def fitted(spectrum: Spectrum) -> dict[str, float]:
     """Elements of the circuit, per area of the foil.
 
     Returns:
-        series_resistance_ohm_m2, contact_resistance_ohm_m2, phase_element [S s^a/m2], exponent, warburg_resistance_ohm_m2
-        and warburg_time_s where there is a Warburg element, and residual, the root mean square of the relative error.
+        series_resistance_ohm_m2, contact_resistance_ohm_m2, phase_element [S s^a/m2], exponent;
+        warburg_resistance_ohm_m2
+        and warburg_time_s where there is a Warburg element; residual, the root mean square of the relative error.
     """
     Z = spectrum.impedance * CM2
     share = max(spectrum.contact_fraction, 1e-6)

@@ -331,11 +331,11 @@ class Recorder:
             summary["li_fraction_interface_min"] = self.state.li_fraction_interface_min
             summary["contact_fraction"] = self.state.contact_fraction
             summary["electrode_thickness_m"] = self.state.electrode_thickness
-        if self.case.protocol:
-            summary["protocol"] = self.protocol.rows
             if self.state.cell is not None:
                 summary["cell_voltage_V"] = self.state.cell.voltage
                 summary["overpotential_V"] = self.state.cell.overpotential
+        if self.case.protocol:
+            summary["protocol"] = self.protocol.rows
         if error is not None:
             summary["error"] = error
         if self.comm.rank == 0:

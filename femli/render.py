@@ -1,8 +1,8 @@
 """Pictures of a result folder, from its files alone. Read this first of the `render_*` modules.
 
 render_read reads the files, render_shape finds contact and voids, render_style holds sizes, units and
-colours; render_plane and render_figures draw plane pictures, render_curves the curves, render_solid the 3D
-views, render_film the film.
+colours; render_plane and render_figures draw plane pictures, render_curves the curves, render_electrolyte
+the cell around the electrode, render_solid the 3D views, render_film the film.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,6 +14,7 @@ import pandas as pd
 
 from femli import (
     render_curves,
+    render_electrolyte,
     render_figures,
     render_film,
     render_plane,
@@ -50,6 +51,8 @@ def render(folder: Path, overlay: Path | None = None) -> list[Path]:
     with matplotlib.rc_context(STYLE):
         if run.history is not None:
             made.append(render_curves.history(run, folder / "history.png", overlay))
+            if render_electrolyte.VOLTAGE in run.history:
+                made.append(render_electrolyte.voltage(run, folder / "voltage.png"))
         if run.files:
             made.append(_profiles(run))
             first = run.frame(0)
@@ -101,6 +104,10 @@ def _flat(run: Run) -> list[Path]:
         return (render_shape.plane(frame, axisymmetric=run.axisymmetric) for frame in _frames(run, numbers))
 
     made = _plane_figures(list(planes(_spread(len(run.times), 3))), run.folder)
+    below = run.electrolyte(run.times[-1])
+    if below is not None:
+        (last,) = planes([-1])
+        made.append(render_electrolyte.electrolyte(last, below, run.folder / "electrolyte.png"))
     shown = _spread(len(run.times), FILM_FRAMES)
     if len(shown) > 1:
         ends = list(planes(_spread(len(run.times), 4)))

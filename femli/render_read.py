@@ -4,8 +4,10 @@ import json
 import tomllib
 import warnings
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -72,6 +74,7 @@ class Run(NamedTuple):
     summary: dict[str, Any]
     times: tuple[float, ...]  # s, one a frame
     files: tuple[Path, ...]
+    below: Mapping[float, Path] = MappingProxyType({})  # the electrolyte's frames by time; empty where there is none
 
     @property
     def axisymmetric(self) -> bool:
@@ -86,6 +89,12 @@ class Run(NamedTuple):
         """
         time = self.times[number]
         return _frame(self.files[number], time, self.capacity(time))
+
+    def electrolyte(self, time: float) -> Frame | None:
+        """Read the electrolyte's frame at the time [s] of one of the electrode's; None where there is none."""
+        if time not in self.below:
+            return None
+        return _frame(self.below[time], time, self.capacity(time), ("potential [V]", "current_density [A/m^2]"))
 
     def capacity(self, time: float) -> float | None:
         """Charge drawn at a time in mAh/cm2, by the history."""
@@ -110,6 +119,8 @@ def read(folder: Path) -> Run:
     case = _toml(folder / "case.toml")
     geometry, load = case.get("geometry", {}), case.get("load", {})
     times, files = _index(index) if index.exists() else ((), ())
+    other = folder / "electrolyte.pvd"
+    below = dict(zip(*_index(other), strict=True)) if other.exists() else {}
     return Run(
         folder=folder,
         title=str(case.get("title") or folder.resolve().name),
@@ -119,6 +130,7 @@ def read(folder: Path) -> Run:
         summary=_json(folder / "summary.json"),
         times=times,
         files=files,
+        below=below,
     )
 
 
@@ -209,7 +221,7 @@ def _pieces(path: Path) -> list[Path]:
     return [path.parent / piece.attrib["Source"] for piece in root.iter("Piece") if "Source" in piece.attrib]
 
 
-def _frame(path: Path, time: float, capacity: float | None) -> Frame:
+def _frame(path: Path, time: float, capacity: float | None, needed: tuple[str, ...] = NEEDED) -> Frame:
     for file in [path, *(_pieces(path) if path.exists() else [])]:
         if not file.exists():
             raise OutputError(f"{file}: is missing, though the index of the fields names it")
@@ -222,7 +234,7 @@ def _frame(path: Path, time: float, capacity: float | None) -> Frame:
         raise OutputError(f"{path}: is damaged ({error})") from error
     if not isinstance(grid, pyvista.UnstructuredGrid) or grid.n_cells == 0:
         raise OutputError(f"{path}: is damaged or empty")
-    missing = [name for name in NEEDED if name not in grid.point_data]
+    missing = [name for name in needed if name not in grid.point_data]
     if missing:
         raise OutputError(f"{path}: lacks the point array {missing[0]!r}; it may be damaged")
     return _plain(grid, path, time, capacity)

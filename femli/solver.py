@@ -319,11 +319,11 @@ class Newton:
             change, drop = largest(
                 self.comm,
                 np.max(np.abs(p - before), initial=0.0),
-                np.max(np.abs(p - float(k.stack_pressure.value)), initial=0.0),
+                np.max(np.abs(p - float(self.fields.k.stack_pressure.value)), initial=0.0),
             )
             # The creep law is judged by its work, which says little of the pressure where nearly all metal rests; where
             # pressure drives nothing, it is unbounded at a jump and does not matter.
-            steady = change < 0.1 * self.accuracy * max(drop, 1e-3) or float(k.pressure_coupling.value) == 0
+            steady = change < 0.1 * self.accuracy * max(drop, 1e-3) or float(self.fields.k.pressure_coupling.value) == 0
             steady = steady and self.potential_change < 1e-2 * self.accuracy
             if self._project() < 0.1 * self.accuracy and steady:
                 self._share_current()

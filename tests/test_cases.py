@@ -13,6 +13,12 @@ FILES = sorted((runs.ROOT / "cases").glob("*.toml"))
 # Shorter or coarser for the everyday tests; what is not named here runs as it is.
 SHORTER: dict[str, dict[str, object]] = {
     "demo": {"stop.capacity": "0.001 mAh/cm^2", "geometry.mesh.growth": 1.5, "geometry.mesh.interface_size": "0.8 um"},
+    "cell_voids": {
+        "stop.capacity": "0.001 mAh/cm^2",
+        "geometry.mesh.growth": 1.5,
+        "geometry.mesh.interface_size": "0.8 um",
+        "geometry.mesh.edge_size": "0.8 um",
+    },
     "void_axisymmetric": {"stop.capacity": "0.001 mAh/cm^2", "geometry.mesh.growth": 1.4},
     "voids_3d": {
         "stop.capacity": "0.0001 mAh/cm^2",

@@ -373,3 +373,27 @@ def test_an_electrolyte_of_a_file(tmp_path: Path) -> None:
         stepper(tmp_path, text.replace("both", "dry"))
     with pytest.raises(MeshError, match=r"both\.msh: the mesh has a region electrolyte"):
         stepper(tmp_path, text[: text.index("[electrolyte]")])
+
+
+def test_pictures_of_the_cell(discharged) -> None:
+    # Expected: the potential with the current, and the voltage with its parts, next to the pictures of the electrode.
+    from femli.render import render
+
+    _, out, _ = discharged
+    names = {path.name for path in render(out)}
+    assert {"electrolyte.png", "voltage.png", "overview.png"} <= names
+    assert all((out / name).stat().st_size > 20_000 for name in ("electrolyte.png", "voltage.png"))
+
+
+def test_three_dimensional_void_over_an_electrolyte(tmp_path: Path) -> None:
+    # Exact: charge conserved to 1e-10, parts that add up; the constriction is between 0 and that of a spot of the size
+    # of the contact in a tube of the same area, from the other side: a patch turns away less current than a spot.
+    text = VOIDED.replace("dimension = 2", "dimension = 3").replace('x = "3.5 um"', 'x = "4 um"\ny = "4 um"')
+    keys = {"geometry__mesh__edge_size": "0.5 um", "geometry__mesh__size": "3 um", "geometry__mesh__growth": 2.0}
+    _, made = stepper(tmp_path, text, geometry__mesh__interface_size="1 um", **keys)
+    made.advance()
+    e = made.newton.electrolyte
+    assert e.over_contact("current") == pytest.approx(made.newton.applied_flux * made.newton.full_area, rel=1e-10)
+    cell = Measures(made.fields, made.newton).state().cell
+    assert sum(cell[2:8]) == pytest.approx(cell.overpotential, abs=1e-9)
+    assert 0 < cell.constriction < 3.1 * 4e-6 / (4 * 0.04)

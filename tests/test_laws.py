@@ -216,3 +216,29 @@ def test_working_creep() -> None:
     li = li_mg(0.0)
     A, n = solver.working_creep(li)
     assert A * 2.0**n == pytest.approx(li.creep_prefactor * 2e6**n * 3600, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("percent", "millivolt"), [(0, 0.0), (1, 0.26), (5, 1.28), (10, 2.58), (20, 5.8), (50, 31), (69, 70)]
+)
+def test_open_circuit_potential(percent: float, millivolt: float) -> None:
+    # Exact: -(RT/F)[ln x + y^2 (1.29 - 6.47 y)] at 303 K, to the digits of the table that it was fitted to.
+    k = SimpleNamespace(**vars(LI_MG), thermal_voltage=units.R * 303.15 / units.F)
+    x = 1 - percent / 100
+    found = 1e3 * float(laws.open_circuit_potential(ufl.as_ufl(x), k))
+    assert found == pytest.approx(millivolt, rel=0.02, abs=0.006)
+    assert found == pytest.approx(
+        1e3 * library.ACTIVITIES["subregular"].open_circuit_potential(x, 303.15), rel=1e-12, abs=1e-15
+    )
+    volts = float(laws.stress_potential(ufl.as_ufl(3.0), k))
+    assert volts == pytest.approx(13e-6 * 2e6 / units.F, rel=1e-3)  # 2 MPa of tension
+
+
+def test_butler_volmer_never_overflows() -> None:
+    # Exact: 2 i0 sinh(F eta/2RT) up to 2 V, its tangent beyond: finite and increasing at 1 kV; odd.
+    k = SimpleNamespace(thermal_voltage=0.026, interface_resistance=2e-3)
+    law = [float(laws.contact_butler_volmer(ufl.as_ufl(eta), k)) for eta in (0.3, -0.3, 1e3, 2e3)]
+    assert law[0] == pytest.approx(2 * 0.026 / 2e-3 * np.sinh(0.3 / 0.052), rel=1e-12)
+    assert law[1] == -law[0]
+    assert np.isfinite(law[2]) and law[3] > law[2] > 0
+    assert float(laws.contact_asr(ufl.as_ufl(0.3), k)) == pytest.approx(150)

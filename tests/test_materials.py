@@ -149,3 +149,12 @@ def test_provenance_names_what_is_assumed() -> None:
     assert not any("hardness" in v.name or "Mg" in v.name for v in pure.provenance)
     warm = electrode(library.ALLOYS["Li"], ASPINALL, library.ACTIVITIES["subregular"], 333.15)
     assert "creep activation energy" in {v.name for v in warm.provenance if v.assumed}
+
+
+def test_conductivity_of_the_electrolyte() -> None:
+    # Exact: the two measured values at their temperatures; 4.27 mS/cm at 30 degC by Arrhenius' law through them, whose
+    # activation energy is R ln(12.4/3.5)/(1/298.15 - 1/333.15) = 29.8 kJ/mol.
+    law = library.ELECTROLYTES["Li6PS5Cl"].conductivity
+    assert law.at(298.15) == pytest.approx(0.35, rel=1e-12)
+    assert law.at(333.15) == pytest.approx(1.24, rel=1e-12)
+    assert law.at(303.15) == pytest.approx(0.35 * math.exp(29.84e3 / 8.31446 * (1 / 298.15 - 1 / 303.15)), rel=1e-3)
