@@ -232,19 +232,3 @@ def state_of(folder: Path, case: Case, comm: MPI.Intracomm) -> Newton:
     checkpoint = Checkpoint(folder, newton.fields, newton, stepper, case.sha256())
     checkpoint.load()
     return newton
-
-
-def report(spectrum: Spectrum, first: Spectrum) -> dict[str, Any]:
-    """Circuit of a spectrum, and its ratios to that of the fresh state."""
-    from femli.impedance_fit import fitted
-
-    now, then = fitted(spectrum), fitted(first)
-    product = {name: now[name] / then[name] for name in ("contact_resistance_ohm_m2", "phase_element")}
-    return {
-        "contact_fraction": spectrum.contact_fraction,
-        "circuit": now,
-        "circuit_fresh": then,
-        "R/R0": product["contact_resistance_ohm_m2"],
-        "Q/Q0": product["phase_element"],
-        "R Q/(R0 Q0)": product["contact_resistance_ohm_m2"] * product["phase_element"],
-    }

@@ -11,6 +11,7 @@ from femli import impedance
 from femli.case import Case
 from femli.errors import OutputError
 from femli.impedance import SmallSignal, Spectrum
+from femli.impedance_fit import fitted
 
 TABLE, NUMBERS = "impedance.csv", "impedance.json"
 CM2 = 1e4  # ohm cm2 for 1 ohm m2
@@ -36,7 +37,7 @@ def measure(case: Case, result: Path | None, out: Path, comm: MPI.Intracomm = MP
     state = first
     if result is not None:
         state = SmallSignal(impedance.state_of(result, case, comm), case).spectrum()
-    numbers = impedance.report(state, first)
+    numbers = report(state, first)
     fault = None
     if comm.rank == 0:
         try:
@@ -47,6 +48,20 @@ def measure(case: Case, result: Path | None, out: Path, comm: MPI.Intracomm = MP
     if fault is not None:
         raise OutputError(fault)
     return numbers
+
+
+def report(spectrum: Spectrum, first: Spectrum) -> dict[str, Any]:
+    """Circuit of a spectrum, and its ratios to that of the fresh state."""
+    now, then = fitted(spectrum), fitted(first)
+    product = {name: now[name] / then[name] for name in ("contact_resistance_ohm_m2", "phase_element")}
+    return {
+        "contact_fraction": spectrum.contact_fraction,
+        "circuit": now,
+        "circuit_fresh": then,
+        "R/R0": product["contact_resistance_ohm_m2"],
+        "Q/Q0": product["phase_element"],
+        "R Q/(R0 Q0)": product["contact_resistance_ohm_m2"] * product["phase_element"],
+    }
 
 
 def write(folder: Path, state: Spectrum, first: Spectrum, numbers: dict[str, Any]) -> None:
