@@ -48,6 +48,10 @@ class Wall(Section):
     """Walls of voids."""
 
     surface_tension: SurfaceEnergyOrZero = preset("0 J/m^2", "Surface energy of the metal on void walls; 0: none.")
+    lithium: Literal["blocked", "exchange"] = Field(
+        "blocked",
+        description="Whether Li leaves or enters the wall; exchange (pure Li): its potential is that of the wall.",
+    )
     contact_angle: Angle = preset(
         "90 deg", "Equilibrium angle at the edges of voids, through the metal; surface tension draws the wall to it."
     )
@@ -214,6 +218,13 @@ def contradictions(case: Case) -> list[str]:
         found.append("load.current_density: plating has no end; allowed: stop.capacity or stop.time")
     if stop.li_fraction is not None and stop.li_fraction >= x0:
         found.append(f"stop.li_fraction: {stop.li_fraction:g}: the metal starts at {x0:g}; allowed: less than that")
+    if case.wall.lithium == "exchange" and x0 < 1.0:
+        found.append(
+            "wall.lithium: exchange: an alloy's host would be left on the walls, which the model does not have; "
+            "allowed: blocked, or pure Li"
+        )
+    if case.wall.lithium == "exchange" and not case.electrode.stress_coupling:
+        found.append("wall.lithium: exchange: pressure alone drives Li to a wall; allowed: electrode.stress_coupling")
     if stop.thickness >= case.geometry.electrode_thickness:
         found.append("stop.thickness: the electrode is no thicker from the start; allowed: less than its thickness")
     return found

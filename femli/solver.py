@@ -25,7 +25,7 @@ from femli.materials import Electrode
 from femli.motion import Motion
 from femli.solver_linear import LinearSolver, NotConvergedError
 from femli.units import STRESS, TIME
-from femli.walls import Walls
+from femli.walls import Curvature, Exchange
 
 Array = NDArray[np.float64]
 
@@ -75,8 +75,9 @@ class Newton:
         )
         self.accuracy = float(np.sqrt(case.solver.tolerance))
         self.max_iterations = case.solver.max_iterations
-        self.walls = Walls(fields, motion, case)
         self.applied_flux = flux_of_current(case.load.current_density, electrode)
+        self.curvature = Curvature(fields, motion, case)
+        self.exchange: Exchange | None = None
         self._rows()
         self._forms(case, electrode)
         self._points()
@@ -99,6 +100,9 @@ class Newton:
         everywhere = np.arange(fl.u.x.x.index_map.size_local + fl.u.x.x.index_map.num_ghosts, dtype=np.int32)
         frozen = fem.dirichletbc(np.float64(0.0), everywhere, spaces[2])
         F = forms.residuals(t, fl.u, fl.x_old, fl.state, k, fl.frame, case.load.plate)
+        if case.wall.lithium == "exchange":
+            self.exchange = Exchange(fl, self.motion, self.curvature, F[1])
+            held.append(self.exchange.condition())
         J = forms.jacobian(F, t, fl.u, du, k, fl.frame)
         # Without host its balance holds of itself; solved, round-off with x > 1 would grow (diffusion D (1 - x) < 0).
         self.pure = electrode.li_fraction == 1.0
@@ -201,6 +205,12 @@ class Newton:
             raise NotConvergedError("no contact is left")
         self.fields.k.contact_flux.value = self.applied_flux * self.full_area / area
 
+    def _dress_walls(self) -> None:
+        """What void walls carry on the present mesh: curvature, and with exchange the pressure that goes with it."""
+        self.curvature.update()
+        if self.exchange is not None:
+            self.exchange.set_pressure()
+
     # --- solves -----------------------------------------------------------------------------------------------------
 
     def _increment(self, system: LinearSolver) -> tuple[float, float]:
@@ -225,7 +235,7 @@ class Newton:
         """
         k, law = self.fields.k, self.law
         self._share_current()
-        self.walls.update()
+        self._dress_walls()
         s0 = max(np.sqrt(3) * float(k.stack_pressure.value) / law.n, 1.5)
         viscosity = s0 / (3 * law.A * s0**law.n)
         n = len(self.point_dofs)
@@ -253,6 +263,8 @@ class Newton:
         self.fields.x_old.x.array[:] = step.x_old
         if self.pure:  # x is held; an extrapolated guess would carry its round-off on
             self.fields.u.x.x.array[:] = step.x_old
+        if self.exchange is not None:
+            self.exchange.expect()
         self.place(step)
         for _ in range(self.max_iterations):
             self.step_system.assemble([*rows, (self.slices[1], -self.motion.mismatch)])
@@ -260,6 +272,8 @@ class Newton:
             if not np.isfinite(dx) or dx > 5:
                 raise NotConvergedError(f"the composition runs away (largest change {dx:.2g} in one iteration)")
             distance = self._project()
+            if self.exchange is not None:
+                self.exchange.correct(-step.a2 * step.last_increments[0])
             moved = self.place(step)
             if distance < 0.1 * self.accuracy and dx < 1e-2 * self.accuracy and moved < self.accuracy:
                 return self.counts
@@ -280,7 +294,7 @@ class Newton:
         if height < 0:
             raise NotConvergedError(f"a void wall goes through the electrolyte at {where:.4g} um")
         self._share_current()
-        self.walls.update()
+        self._dress_walls()
         change, size = largest(self.comm, np.max(np.abs(U - old), initial=0.0), np.max(np.abs(U), initial=0.0))
         return change / max(size, STILL)
 
