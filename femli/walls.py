@@ -57,8 +57,6 @@ class Curvature:
         values[~self.motion.on_void] = 0.0
         values[self.motion.held] = 0.0  # mirror planes carry these
         values[self.motion.on_void] /= self.area.x.array[self.motion.on_void, None]
-        if self.fields.frame.kinematics == "axisymmetric":
-            values[self.pole] *= POLE
 
     def pressure(self) -> Array:
         """Gamma kappa at the nodes of walls, kappa > 0 for a convex void [MPa], in the order of `motion.on_void`."""
@@ -72,6 +70,8 @@ class Curvature:
         vector = self.vector.x.array.reshape(-1, self.motion.dim)[wall]
         # A wall that lies nearly flat at its edge tells little about its curvature along the electrolyte.
         kappa = -np.sum(vector * n, axis=1) / np.maximum(np.sum(n * n, axis=1), FLAT)
+        if self.fields.frame.kinematics == "axisymmetric":
+            kappa[self.pole[wall]] *= POLE
         return float(self.fields.k.surface_tension.value) * kappa
 
 
