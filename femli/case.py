@@ -25,6 +25,7 @@ from .case_quantities import (
     OptionalCapacity,
     OptionalDuration,
     OptionalInterval,
+    OptionalPressure,
     Pressure,
     PressureOrZero,
     Section,
@@ -41,6 +42,11 @@ class Interface(Section):
 
     contact: Literal["free_slip", "no_slip"] = Field(
         "free_slip", description="Sliding of the metal on the electrolyte."
+    )
+    adhesion_strength: OptionalPressure = Field(
+        None,
+        description="Tension that the contact carries; given, the history shows what part of it carries more. "
+        "The contact does not open yet.",
     )
 
 

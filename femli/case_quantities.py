@@ -134,6 +134,7 @@ SurfaceEnergyOrZero = Annotated[float, Quantity(units.SURFACE_ENERGY_KIND, "not 
 Temperature = Annotated[float, _SOLID]
 CurrentDensity = Annotated[float, Quantity(units.CURRENT_KIND, "any")]
 OptionalCapacity = Annotated[float | None, Quantity(units.CAPACITY_KIND)]
+OptionalPressure = Annotated[float | None, Quantity(units.PRESSURE_KIND)]
 Angle = Annotated[float, _ANGLE]
 OptionalAngle = Annotated[float | None, _ANGLE]
 OptionalDiffusivity = Annotated[float | None, Quantity(units.DIFFUSIVITY_KIND)]

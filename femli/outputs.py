@@ -20,6 +20,7 @@ from femli.fields import Fields
 from femli.materials import Electrode
 from femli.motion import Motion
 from femli.outputs_checkpoint import Checkpoint
+from femli.outputs_criteria import Criteria
 from femli.outputs_frames import Frames
 from femli.outputs_measures import INTERFACE_COLUMNS, InterfaceState, Measures
 from femli.solver import Newton
@@ -106,6 +107,7 @@ class Recorder:
         self.folder, self.case, self.electrode, self.fields = folder, case, electrode, fields
         self.newton, self.stepper, self.comm = newton, stepper, fields.domain.mesh.comm
         self.measures = Measures(fields, newton)
+        self.criteria = Criteria(fields, case)
         self.frames = Frames(folder, fields, newton, motion, electrode.omega_li)
         self.checkpoint = Checkpoint(folder, fields, newton, stepper, case.sha256())
         self.tally = Tally(*newton.totals())
@@ -148,6 +150,7 @@ class Recorder:
         row |= {name: value(state) for name, value in INTERFACE_COLUMNS.items()}
         if "void" in self.measures.integrals:
             row |= {"void_count [-]": self.measures.void_count, self.void_column: state.void_size}
+        row |= self.criteria.columns(state.pressure_min)
         row |= {"li_balance_error [-]": errors[0], "host_balance_error [-]": errors[1]}
         return row | {
             "dt [s]": step.dt * TIME if step else 0.0,

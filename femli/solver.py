@@ -100,7 +100,7 @@ class Newton:
         everywhere = np.arange(fl.u.x.x.index_map.size_local + fl.u.x.x.index_map.num_ghosts, dtype=np.int32)
         frozen = fem.dirichletbc(np.float64(0.0), everywhere, spaces[2])
         F = forms.residuals(t, fl.u, fl.x_old, fl.state, k, fl.frame, case.load.plate)
-        if case.wall.lithium == "exchange":
+        if case.wall.lithium == "exchange" and "void" in fl.domain.facet_names:
             self.exchange = Exchange(fl, self.motion, self.curvature, F[1])
             held.append(self.exchange.condition())
         J = forms.jacobian(F, t, fl.u, du, k, fl.frame)

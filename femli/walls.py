@@ -57,6 +57,7 @@ class Curvature:
         values[~self.motion.on_void] = 0.0
         values[self.motion.held] = 0.0  # mirror planes carry these
         values[self.motion.on_void] /= self.area.x.array[self.motion.on_void, None]
+        self.vector.x.scatter_forward()  # a rank may see a node on a mirror plane without seeing the plane
 
     def pressure(self) -> Array:
         """Gamma kappa at the nodes of walls, kappa > 0 for a convex void [MPa], in the order of `motion.on_void`."""
@@ -103,8 +104,9 @@ class Exchange:
 
     def set_pressure(self) -> None:
         """Give the metal on walls the pressure that their Li asks for."""
-        p = self.fields.u.p.x.array
-        p[self.motion.on_void] = float(self.fields.k.void_pressure.value) - self.curvature.pressure()
+        p = self.fields.u.p.x
+        p.array[self.motion.on_void] = float(self.fields.k.void_pressure.value) - self.curvature.pressure()
+        p.scatter_forward()
 
     def _owned(self, form: Any) -> Array:
         _assemble(self.work, form)
