@@ -264,6 +264,7 @@ class Newton:
         if self.pure:  # x is held; an extrapolated guess would carry its round-off on
             self.fields.u.x.x.array[:] = step.x_old
         if self.exchange is not None:
+            self._share_current()  # a resumed run has not done so yet
             self.exchange.expect()
         self.place(step)
         for _ in range(self.max_iterations):
