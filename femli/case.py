@@ -30,6 +30,7 @@ from .case_quantities import (
     OptionalDuration,
     OptionalInterval,
     OptionalPolarisation,
+    OptionalPressure,
     OptionalStiffness,
     OptionalVoltage,
     Pressure,
@@ -55,12 +56,21 @@ class Interface(Section):
         "Butler-Volmer with the same resistance at small overpotentials.",
     )
     resistance: ContactResistance = preset("10 ohm cm^2", "Of the contact, per area of contact.")
+    adhesion_strength: OptionalPressure = Field(
+        None,
+        description="Tension that the contact carries; given, the history shows what part of it carries more. "
+        "The contact does not open yet.",
+    )
 
 
 class Wall(Section):
     """Walls of voids."""
 
     surface_tension: SurfaceEnergyOrZero = preset("0 J/m^2", "Surface energy of the metal on void walls; 0: none.")
+    lithium: Literal["blocked", "exchange"] = Field(
+        "blocked",
+        description="Whether Li leaves or enters the wall; exchange (pure Li): its potential is that of the wall.",
+    )
     contact_angle: Angle = preset(
         "90 deg", "Equilibrium angle at the edges of voids, through the metal; surface tension draws the wall to it."
     )
@@ -272,6 +282,13 @@ def contradictions(case: Case) -> list[str]:
         for key in ("voltage", "polarisation"):
             if getattr(stop, key) is not None:
                 found.append(f"stop.{key}: there is no voltage without an electrolyte; allowed: add [electrolyte]")
+    if case.wall.lithium == "exchange" and x0 < 1.0:
+        found.append(
+            "wall.lithium: exchange: an alloy's host would be left on the walls, which the model does not have; "
+            "allowed: blocked, or pure Li"
+        )
+    if case.wall.lithium == "exchange" and not case.electrode.stress_coupling:
+        found.append("wall.lithium: exchange: pressure alone drives Li to a wall; allowed: electrode.stress_coupling")
     if stop.thickness >= case.geometry.electrode_thickness:
         found.append("stop.thickness: the electrode is no thicker from the start; allowed: less than its thickness")
     return found

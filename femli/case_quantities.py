@@ -137,6 +137,7 @@ OptionalCurrentDensity = Annotated[float | None, Quantity(units.CURRENT_KIND, "a
 OptionalPressureOrZero = Annotated[float | None, Quantity(units.PRESSURE_KIND, "not negative")]
 OptionalStiffness = Annotated[float | None, Quantity(units.STIFFNESS_KIND)]
 OptionalCapacity = Annotated[float | None, Quantity(units.CAPACITY_KIND)]
+OptionalPressure = Annotated[float | None, Quantity(units.PRESSURE_KIND)]
 Angle = Annotated[float, _ANGLE]
 OptionalAngle = Annotated[float | None, _ANGLE]
 OptionalDiffusivity = Annotated[float | None, Quantity(units.DIFFUSIVITY_KIND)]

@@ -161,7 +161,8 @@ def create(domain: Domain, case: Case, electrode: Electrode) -> Fields:
     u.x.x.array[:] = electrode.li_fraction
     u.p.x.array[:] = case.load.stack_pressure / units.STRESS
     # Without surface tension its terms are not in the forms at all.
-    curvature = fem.Function(W, name="curvature") if case.wall.surface_tension > 0 else None
+    tense = case.wall.surface_tension > 0 and "void" in domain.facet_names
+    curvature = fem.Function(W, name="curvature") if tense else None
     w, displacement = fem.Function(W, name="w"), fem.Function(W, name="displacement")
     constants = {name: fem.Constant(mesh, float(value)) for name, value in _numbers(case, electrode).items()}
     node_of_dof = np.empty(Q.dofmap.index_map.size_local + Q.dofmap.index_map.num_ghosts, dtype=np.int32)

@@ -57,6 +57,20 @@ def surface_tension(t: Expr, k: Any, f: Any) -> Expr:
     return f.weight * k.surface_tension * ufl.dot(f.curvature, t) * f.ds(f.parts["void"])
 
 
+def wall_supply(q: Expr, u: Any, k: Any, f: Any) -> Expr:
+    """What flows to a wall that exchanges Li, lattice and Li together: int (v + j).n q over void walls.
+
+    Weak:    int (v + j) . grad q - int_contact j_n q, which is that for every q on a wall, as div (v + j) = 0
+    """
+    flow = f.weight * ufl.dot(u.v + laws.li_flux(u.x, u.p, k), ufl.grad(q)) * f.dx
+    return flow - f.weight * k.contact_flux * q * f.ds(f.parts["contact"])
+
+
+def wall_speed(q: Expr, f: Any) -> Expr:
+    """How fast void walls move, int_void w.n q."""
+    return f.weight * ufl.dot(f.w, f.n) * q * f.ds(f.parts["void"])
+
+
 def capillarity_following(t: Expr, dv: Expr, k: Any, f: Any) -> Expr:
     """How surface tension feels that the wall follows the metal: the second variation of its area, times dt.
 

@@ -39,11 +39,14 @@ def _ksp(matrix: PETSc.Mat, kind: str, pc: str) -> PETSc.KSP:
 class Motion:
     """Mesh velocity and node positions of one mesh.
 
+    Walls of voids follow the metal, or, where Li enters or leaves them, what `supply` says.
+
     Args:
         fields: what the run owns; `fields.w` is set here.
     """
 
     def __init__(self, fields: Fields) -> None:
+        self.supply: Array | None = None  # int w.n q of void walls that is asked for, owned P1 dofs [um^dim/h]
         self.fields = fields
         mesh = fields.domain.mesh
         self.mesh, self.dim = mesh, mesh.geometry.dim
@@ -86,6 +89,7 @@ class Motion:
         for c, dofs in enumerate(held):
             self.held[dofs, c] = True
         self.on_triple = self.on_void & self._flags("contact")
+        self.carried = self.on_triple.copy()  # edges of voids that go with the metal
 
     def _sharing(self) -> PETSc.Mat:
         """Matrix that adds the rows of triple-line nodes, in equal parts, to those of their neighbours on the wall."""
@@ -97,7 +101,7 @@ class Motion:
         dof_of_node = np.empty(self.local, dtype=np.int32)
         dof_of_node[self.fields.node_of_dof] = np.arange(self.local)
         dofs = dof_of_node[nodes] if len(facets) else np.zeros((0, self.dim), np.int32)
-        pairs = [(j, t) for row in dofs for t in row[self.on_triple[row]] for j in row[~self.on_triple[row]]]
+        pairs = [(j, t) for row in dofs for t in row[self.carried[row]] for j in row[~self.carried[row]]]
         count = fem.Function(self.scalar)
         for _, t in pairs:
             count.x.array[t] += 1.0
@@ -107,13 +111,18 @@ class Motion:
         sharing = PETSc.Mat().createAIJ(((self.owned, None), (self.owned, None)), nnz=16, comm=self.mesh.comm)
         sharing.setOption(PETSc.Mat.Option.NEW_NONZERO_ALLOCATION_ERR, False)  # type: ignore[arg-type]
         for i in range(self.owned):
-            sharing.setValue(whole[i], whole[i], 0.0 if self.on_triple[i] else 1.0)
+            sharing.setValue(whole[i], whole[i], 0.0 if self.carried[i] else 1.0)
         sharing.assemblyBegin(PETSc.Mat.AssemblyType.FLUSH)
         sharing.assemblyEnd(PETSc.Mat.AssemblyType.FLUSH)
         for j, t in pairs:
             sharing.setValue(whole[j], whole[t], 1 / count.x.array[t], addv=PETSc.InsertMode.ADD)
         sharing.assemble()
         return sharing
+
+    def release_edges(self) -> None:
+        """Let the edges of voids be matched along the contact like any node of a wall, not carried by the metal."""
+        self.carried[:] = False
+        self.sharing = self._sharing()
 
     def _matching_forms(self) -> None:
         f = self.fields.frame
@@ -126,6 +135,7 @@ class Motion:
         self.mass = [fem_petsc.create_matrix(form) for form in self.mass_forms]
         slip = self.fields.u.v - self.metal
         self.slip_form = fem.form(f.weight * ufl.dot(slip, f.n) * q * ds)
+        self.metal_form = fem.form(f.weight * ufl.dot(self.metal, f.n) * q * ds)
         W = ufl.TestFunction(self.space)
         self.normal_form = fem.form(f.weight * ufl.dot(f.n, W) * ds)
         self.direction = fem.Function(self.space)
@@ -200,9 +210,11 @@ class Motion:
         slip.x.array[:] = 0.0
         fem.assemble_vector(slip.x.array, self.slip_form)
         add_ghosts(slip)
+        if self.supply is not None:
+            self._ask_for_supply(slip, self.supply)
         mass = self._mass()
         system = self.sharing.matMult(mass)
-        free = self.moving & ~self.on_triple & (np.linalg.norm(m, axis=1) > 0)
+        free = self.moving & ~self.carried & (np.linalg.norm(m, axis=1) > 0)
         free = free[: self.owned]
         rows = np.flatnonzero(~free).astype(np.int32) + self.scalar.dofmap.index_map.local_range[0]
         system.zeroRows(rows, diag=1.0)
@@ -219,6 +231,15 @@ class Motion:
         slip.x.array[: self.owned] = self.result.array
         slip.x.scatter_forward()
         self.metal.x.array[:] += (slip.x.array[:, None] * m).ravel()
+
+    def _ask_for_supply(self, slip: fem.Function, supply: Array) -> None:
+        """Replace the slip of nodes on void walls by what they lack of their supply."""
+        own = fem.Function(self.scalar)
+        fem.assemble_vector(own.x.array, self.metal_form)
+        add_ghosts(own)
+        lack = supply - own.x.array[: self.owned]
+        slip.x.array[: self.owned] = np.where(self.on_void[: self.owned], lack, slip.x.array[: self.owned])
+        slip.x.scatter_forward()
 
     def follow(self) -> None:
         """Set the mesh velocity `fields.w` from the metal's velocity."""

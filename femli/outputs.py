@@ -20,6 +20,7 @@ from femli.fields import Fields, flux_of_current
 from femli.materials import Electrode
 from femli.motion import Motion
 from femli.outputs_checkpoint import Checkpoint
+from femli.outputs_criteria import Criteria
 from femli.outputs_electrolyte import ElectrolyteFrames
 from femli.outputs_frames import Frames
 from femli.outputs_measures import CELL_COLUMNS, INTERFACE_COLUMNS, InterfaceState
@@ -110,6 +111,7 @@ class Recorder:
         self.folder, self.case, self.electrode, self.fields = folder, case, electrode, fields
         self.newton, self.protocol, self.comm = newton, protocol, fields.domain.mesh.comm
         self.stepper, self.measures = protocol.stepper, protocol.measures
+        self.criteria = Criteria(fields, case)
         self.frames = Frames(folder, fields, newton, motion, electrode.omega_li)
         self.below = None
         if newton.electrolyte is not None:
@@ -163,6 +165,7 @@ class Recorder:
             row |= {"void_count [-]": self.measures.void_count, self.void_column: state.void_size}
         if state.cell is not None:
             row |= {name: value(state.cell) for name, value in CELL_COLUMNS.items()}
+        row |= self.criteria.columns(state.pressure_min)
         row |= {"li_balance_error [-]": errors[0], "host_balance_error [-]": errors[1]}
         return row | {
             "dt [s]": step.dt * TIME if step else 0.0,

@@ -27,7 +27,7 @@ from femli.motion import Motion
 from femli.solver_coupled import CoupledSolver
 from femli.solver_linear import LinearSolver, NotConvergedError
 from femli.units import STRESS, TIME
-from femli.walls import Walls
+from femli.walls import Curvature, Exchange
 
 Array = NDArray[np.float64]
 
@@ -108,13 +108,14 @@ class Newton:
         )
         self.accuracy = float(np.sqrt(case.solver.tolerance))
         self.max_iterations = case.solver.max_iterations
-        self.walls = Walls(fields, motion, case)
         self.applied_flux = flux_of_current(case.load.current_density, electrode)
         # What drives a step: the flux, or with an electrolyte the voltage of the cell.
         self.control: Literal["current", "voltage"] = "current"
         self.applied_voltage = 0.0
         self.stack = Stack(case.load.stack_pressure / STRESS)
         self.electrolyte = Electrolyte(fields, case, electrode) if fields.domain.electrolyte is not None else None
+        self.curvature = Curvature(fields, motion, case)
+        self.exchange: Exchange | None = None
         self._rows()
         self._forms(case, electrode)
         self._points()
@@ -140,6 +141,9 @@ class Newton:
         everywhere = np.arange(fl.u.x.x.index_map.size_local + fl.u.x.x.index_map.num_ghosts, dtype=np.int32)
         frozen = fem.dirichletbc(np.float64(0.0), everywhere, spaces[2])
         F = forms.residuals(t, fl.u, fl.x_old, fl.state, k, fl.frame, case.load.plate)
+        if case.wall.lithium == "exchange" and "void" in fl.domain.facet_names:
+            self.exchange = Exchange(fl, self.motion, self.curvature, F[1])
+            held.append(self.exchange.condition())
         J = forms.jacobian(F, t, fl.u, du, k, fl.frame)
         self.step_system = self._system(J, F, held)
         Fz = forms.frozen_residuals(t, fl.u, fl.state, k, fl.frame, case.load.plate)
@@ -269,6 +273,12 @@ class Newton:
             return
         self.fields.k.contact_flux.value = self.applied_flux * self.full_area / area
 
+    def _dress_walls(self) -> None:
+        """What void walls carry on the present mesh: curvature, and with exchange the pressure that goes with it."""
+        self.curvature.update()
+        if self.exchange is not None:
+            self.exchange.set_pressure()
+
     # --- solves -----------------------------------------------------------------------------------------------------
 
     def _increment(self, system: LinearSolver) -> tuple[float, float]:
@@ -306,7 +316,7 @@ class Newton:
         self.counts = Counts()
         self.load_stack(time)
         self._share_current()
-        self.walls.update()
+        self._dress_walls()
         self.at_rest()
         self.frozen_system.assemble([])
         self._increment(self.frozen_system)
@@ -340,6 +350,9 @@ class Newton:
         rows = [(where, -step.a2 * last) for where, last in zip(self.slices[1:3], step.last_increments, strict=True)]
         self.fields.k.rate.value = step.rate
         self.fields.x_old.x.array[:] = step.x_old
+        if self.exchange is not None:
+            self._share_current()  # a resumed run has not done so yet
+            self.exchange.expect()
         self.place(step)
         for _ in range(self.max_iterations):
             self.step_system.assemble([*rows, (self.slices[1], -self.motion.mismatch)])
@@ -347,6 +360,8 @@ class Newton:
             if not np.isfinite(dx) or dx > 5:
                 raise NotConvergedError(f"the composition runs away (largest change {dx:.2g} in one iteration)")
             distance = self._project()
+            if self.exchange is not None:
+                self.exchange.correct(-step.a2 * step.last_increments[0])
             moved = self.place(step)
             still = max(dx, self.potential_change) < 1e-2 * self.accuracy
             if distance < 0.1 * self.accuracy and still and moved < self.accuracy:
@@ -370,7 +385,7 @@ class Newton:
         self._share_current()
         before = float(self.fields.k.stack_pressure.value)
         pushed = abs(self.load_stack(step.time) - before) / max(before, 1.0)
-        self.walls.update()
+        self._dress_walls()
         change, size = largest(self.comm, np.max(np.abs(U - old), initial=0.0), np.max(np.abs(U), initial=0.0))
         return max(change / max(size, STILL), pushed)
 

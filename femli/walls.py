@@ -1,18 +1,27 @@
-"""The curvature of void walls, node by node, from the variation of their area."""
+"""Void walls in the solver: their curvature node by node, and the exchange of Li with them."""
+
+from typing import Any
 
 from mpi4py import MPI  # noqa: F401  (before dolfinx)
 
 import numpy as np
 import ufl
 from dolfinx import fem
+from numpy.typing import NDArray
 
 from femli import forms_wall
 from femli.case import Case
 from femli.fields import Fields, add_ghosts
 from femli.motion import Motion
 
+Array = NDArray[np.float64]
 
-class Walls:
+
+POLE = 4 / 3  # on the axis straight facets make a cone; its curvature there, weighed with r, is 3/4 of the sphere's
+FLAT = 0.03  # sin^2 of 10 degrees, the smallest contact angle of a case
+
+
+class Curvature:
     """Keeps `fields.frame.curvature` on the present mesh; nothing to do without surface tension.
 
     Args:
@@ -23,26 +32,97 @@ class Walls:
 
     def __init__(self, fields: Fields, motion: Motion, case: Case) -> None:
         self.fields, self.motion = fields, motion
-        self.curvature = fields.frame.curvature
-        if self.curvature is None:
+        self.vector = fields.frame.curvature
+        if self.vector is None:
             return
         f = fields.frame
         young = fem.Function(fields.u.p.function_space)
         young.x.array[motion.on_triple] = np.cos(np.radians(case.wall.contact_angle))
-        self.variation = fem.form(forms_wall.area_variation(ufl.TestFunction(fields.w.function_space), young, f))
+        W = ufl.TestFunction(fields.w.function_space)
+        self.variation = fem.form(forms_wall.area_variation(W, young, f))
         self.area = fem.Function(young.function_space)
         self.area_form = fem.form(f.weight * ufl.TestFunction(young.function_space) * f.ds(f.parts["void"]))
+        r = fields.domain.mesh.geometry.x[fields.node_of_dof, 0]
+        self.pole = motion.on_void & motion.held[:, 0] & (r == 0.0)
+        self.normal = fem.Function(fields.w.function_space)
+        self.normal_form = fem.form(f.weight * ufl.dot(f.n, W) * f.ds(f.parts["void"]))
 
     def update(self) -> None:
-        """Curvature vector of the present walls: variation of their area over the area itself, collective."""
-        K = self.curvature
-        if K is None:
+        """Curvature vector of the present walls, the variation of their area over the area itself; collective."""
+        if self.vector is None:
             return
-        for function, form in ((K, self.variation), (self.area, self.area_form)):
-            function.x.array[:] = 0.0
-            fem.assemble_vector(function.x.array, form)
-            add_ghosts(function)
-        values = K.x.array.reshape(-1, self.motion.dim)
+        _assemble(self.vector, self.variation)
+        _assemble(self.area, self.area_form)
+        values = self.vector.x.array.reshape(-1, self.motion.dim)
         values[~self.motion.on_void] = 0.0
         values[self.motion.held] = 0.0  # mirror planes carry these
         values[self.motion.on_void] /= self.area.x.array[self.motion.on_void, None]
+        self.vector.x.scatter_forward()  # a rank may see a node on a mirror plane without seeing the plane
+
+    def pressure(self) -> Array:
+        """Gamma kappa at the nodes of walls, kappa > 0 for a convex void [MPa], in the order of `motion.on_void`."""
+        wall = self.motion.on_void
+        if self.vector is None:
+            return np.zeros(int(wall.sum()))
+        _assemble(self.normal, self.normal_form)
+        n = self.normal.x.array.reshape(-1, self.motion.dim)[wall]
+        n = n / np.linalg.norm(n, axis=1)[:, None]
+        n[self.motion.held[wall]] = 0.0
+        vector = self.vector.x.array.reshape(-1, self.motion.dim)[wall]
+        # A wall that lies nearly flat at its edge tells little about its curvature along the electrolyte.
+        kappa = -np.sum(vector * n, axis=1) / np.maximum(np.sum(n * n, axis=1), FLAT)
+        if self.fields.frame.kinematics == "axisymmetric":
+            kappa[self.pole[wall]] *= POLE
+        return float(self.fields.k.surface_tension.value) * kappa
+
+
+class Exchange:
+    """Walls that give and take Li (pure Li): mu = mu_0 + Omega (p_gas - gamma kappa), in pure metal a pressure.
+
+    The row of the volume balance of a node on a wall makes way for that pressure; what is left in the row is what flows
+    to the wall, and the wall moves by it.
+
+    Args:
+        fields, motion: of the run.
+        curvature: of its walls.
+        volume_row: residual of the volume balance, a form.
+    """
+
+    def __init__(self, fields: Fields, motion: Motion, curvature: Curvature, volume_row: Any) -> None:
+        self.fields, self.motion, self.curvature = fields, motion, curvature
+        q = ufl.TestFunction(fields.u.p.function_space)
+        self.row = fem.form(volume_row)
+        self.flow = fem.form(forms_wall.wall_supply(q, fields.u, fields.k, fields.frame))
+        self.speed = fem.form(forms_wall.wall_speed(q, fields.frame))
+        motion.release_edges()  # Li moves them as well, and metal that hardly creeps does not
+        self.work = fem.Function(fields.u.p.function_space)
+
+    def condition(self) -> fem.DirichletBC:
+        """The pressure's increments vanish on walls."""
+        dofs = np.flatnonzero(self.motion.on_void).astype(np.int32)
+        return fem.dirichletbc(np.float64(0.0), dofs, self.fields.u.p.function_space)
+
+    def set_pressure(self) -> None:
+        """Give the metal on walls the pressure that their Li asks for."""
+        p = self.fields.u.p.x
+        p.array[self.motion.on_void] = float(self.fields.k.void_pressure.value) - self.curvature.pressure()
+        p.scatter_forward()
+
+    def _owned(self, form: Any) -> Array:
+        _assemble(self.work, form)
+        return self.work.x.array[: self.motion.owned].copy()
+
+    def expect(self) -> None:
+        """Ask the walls to move by what flows to them, before a step: from the guess of v and p."""
+        self.motion.supply = self._owned(self.flow)
+
+    def correct(self, last: Array) -> None:
+        """Ask the walls to move so that their rows of the volume balance hold, earlier increments `last` included."""
+        self.motion.supply = self._owned(self.speed) - self._owned(self.row) - last
+
+
+def _assemble(function: fem.Function, form: Any) -> None:
+    """Assemble a form into a function, on owned and ghost dofs."""
+    function.x.array[:] = 0.0
+    fem.assemble_vector(function.x.array, form)
+    add_ghosts(function)

@@ -6,14 +6,20 @@ The void lies around the origin, half of it above the electrolyte (contact at z 
 
 from pathlib import Path
 
+from mpi4py import MPI
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import quad
 from verification_runs import stepper
 
 import femli
-from femli import mesh_gmsh
+from femli import fields, mesh, mesh_gmsh
+from femli.case import Case
 from femli.mesh_parts import BOUNDARIES, PartedMesh
+from femli.motion import Motion
+from femli.simulation import next_target
+from femli.solver import Newton
 from femli.stepper import Stepper
 
 Array = NDArray[np.float64]
@@ -54,10 +60,11 @@ def quarter(inner: float, outer: float, cells: int, axisymmetric: bool, outer_pa
     low = np.tile(np.arange(cells) < cells / 2, layers)[:, None]
     one = np.where(low, np.column_stack([a, b, c]), np.column_stack([a, b, d]))
     two = np.where(low, np.column_stack([a, c, d]), np.column_stack([b, c, d]))
-    parts = {"void": number[0], outer_part: number[-1], "contact": number[:, 0]}
-    parts_list = [*parts.items(), ("axis" if axisymmetric else "side", number[:, -1])]
-    facets = [np.column_stack([line[:-1], line[1:]]) for _, line in parts_list]
-    tags = [np.full(len(f), BOUNDARIES[name]) for f, (name, _) in zip(facets, parts_list, strict=True)]
+    mirror = "axis" if axisymmetric else "side"
+    names = ("void", outer_part, "contact", mirror)
+    lines = (number[0], number[-1], number[:, 0], number[:, -1])
+    facets = [np.column_stack([line[:-1], line[1:]]) for line in lines]
+    tags = [np.full(len(f), BOUNDARIES[name]) for f, name in zip(facets, names, strict=True)]
     return PartedMesh(points, np.vstack([one, two]), np.vstack(facets), np.concatenate(tags))
 
 
@@ -88,13 +95,16 @@ def shell(
     return stepper(femli.load(folder / "shell.toml", {key.replace("__", "."): v for key, v in keys.items()}))
 
 
-def radius(made: Stepper) -> float:
-    """Radius of the circle or sphere with the size of the void [um]."""
+def radius(made: Stepper, outer: bool = False) -> float:
+    """Radius of the circle or sphere with the size of the void [um]; with two walls of the inner or the outer one."""
     f = made.fields
     axisymmetric = f.frame.kinematics == "axisymmetric"
     x = f.domain.mesh.geometry.x
     wall = np.flatnonzero(made.motion.on_void)
     r, z = x[f.node_of_dof[wall], :2].T
+    far = np.hypot(r, z)
+    if np.ptp(far) > 0.5 * far.min():
+        r, z = (values[(far > (far.min() + far.max()) / 2) == outer] for values in (r, z))
     order = np.argsort(np.arctan2(z, r))
     r, z = r[order], z[order]
     if axisymmetric:  # cones stacked along the axis: half a ball
@@ -137,3 +147,21 @@ def time_to(
         return -1 / float(closure(axisymmetric, n, prefactor, pressure, tension, R, b))
 
     return float(quad(slowness, radius, inner, epsrel=1e-12)[0])
+
+
+def built(case: Case, whole: PartedMesh) -> Stepper:
+    """A run on a mesh of the caller's that need not have a collector, at its consistent state."""
+    names = whole.names() | {"collector": BOUNDARIES["collector"]}
+    domain = mesh.Domain(
+        *mesh._distributed(whole, 2, MPI.COMM_SELF),
+        {"electrode": 1},
+        names,
+        "axisymmetric" if "axis" in names else "plane",
+        (),
+    )
+    electrode = case.electrode_properties()
+    owned = fields.create(domain, case, electrode)
+    motion = Motion(owned)
+    made = Stepper(Newton(owned, motion, case, electrode), case, lambda time: next_target(case, time), [])
+    made.start()
+    return made

@@ -394,7 +394,9 @@ def test_voltages_end_and_drive_steps(tmp_path: Path) -> None:
     # Exact: a step ends at the voltage asked for (root finding), at the polarisation asked for, that is the voltage less
     # E of the metal at the start and i (t/kappa + R_int) = 0.31 mA/cm2 (10 + 20 ohm cm2) = 9.3 mV; a held voltage stays
     # and its charge is the integral of its current (trapezoidal rule over the history, 1 %), which is Li (1e-9).
-    protocol = CELL + """
+    protocol = (
+        CELL
+        + """
 [[protocol]]
 current_density = "0.31 mA/cm^2"
 until = { voltage = "16 mV", time = "10 h" }
@@ -408,6 +410,7 @@ until = { time = "10 min" }
 rest = true
 until = { time = "10 min" }
 """
+    )
     case = _case(tmp_path, protocol)
     summary = femli.run(case, tmp_path / "out")
     steps, history = _steps(tmp_path / "out"), runs.history(tmp_path / "out")

@@ -9,7 +9,18 @@ import verification_runs as runs
 # The foil to depletion in a few snapshots; the voided ones for some steps.
 FOIL = runs.FOIL.read_text().replace("Li-10Mg", "Li-20Mg").replace("0.5 mAh", "0.15 mAh")
 ELECTROLYTE = runs.VOIDED + '[electrolyte]\nthickness = "20 um"\nconductivity = "0.4 mS/cm"\n'
-CASES = {"1D": FOIL, "2D": runs.VOIDED, "axisymmetric": runs.AXISYMMETRIC, "electrolyte": ELECTROLYTE}
+# Walls with surface tension that exchange Li, and the traction on the contact.
+WALLS = runs.VOIDED.replace("Li-5Mg", "Li").replace(
+    "[electrode]", "[interface]\nadhesion_strength = '1 MPa'\n[electrode]"
+)
+WALLS += '[wall]\nlithium = "exchange"\nsurface_tension = "0.416 J/m^2"\ncontact_angle = "60 deg"\n'
+CASES = {
+    "1D": FOIL,
+    "2D": runs.VOIDED,
+    "axisymmetric": runs.AXISYMMETRIC,
+    "electrolyte": ELECTROLYTE,
+    "walls": WALLS,
+}
 SAME = 1e-8
 
 # Runs a case and is interrupted, on all ranks, once it has passed a capacity [mAh/cm2].

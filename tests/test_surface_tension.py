@@ -6,6 +6,7 @@ from mpi4py import MPI
 
 import numpy as np
 import pytest
+import shells
 import ufl
 import verification_runs as runs
 from dolfinx import fem
@@ -15,7 +16,6 @@ from femli import fields, forms_wall, mesh, mesh_geometry
 from femli.case import Case
 from femli.mesh_parts import BOUNDARIES
 from femli.motion import Motion
-from femli.solver import Newton
 from femli.stepper import Stepper
 
 CAP = """
@@ -81,16 +81,7 @@ def closed(folder: Path, seeded: float, angle: float, size: float) -> Stepper:
     case = cap(folder, seeded, angle, size)
     whole, _ = mesh_geometry.parted(case)
     tags = np.where(whole.facet_tags == BOUNDARIES["collector"], BOUNDARIES["side"], whole.facet_tags)
-    whole = whole._replace(facet_tags=tags)
-    built = mesh._distributed(whole, 2, MPI.COMM_SELF)
-    names = whole.names() | {"collector": BOUNDARIES["collector"]}  # a part without facets
-    domain = mesh.Domain(*built, {"electrode": 1}, names, "plane", ())
-    electrode = case.electrode_properties()
-    owned = fields.create(domain, case, electrode)
-    motion = Motion(owned)
-    made = Stepper(Newton(owned, motion, case, electrode), case, lambda time: np.inf, [])
-    made.start()
-    return made
+    return shells.built(case, whole._replace(facet_tags=tags))
 
 
 def wall(made: Stepper) -> np.ndarray:
@@ -99,9 +90,9 @@ def wall(made: Stepper) -> np.ndarray:
 
 
 def void_area(points: np.ndarray) -> float:
-    """Area between a wall and the plane z = 0 [um2]."""
-    x, z = points[np.argsort(points[:, 0])].T
-    return float(np.sum((z[1:] + z[:-1]) / 2 * np.diff(x)))
+    """Area between a wall around x = 6 um and the plane z = 0 [um2]."""
+    x, z = points[np.argsort(np.arctan2(points[:, 1], points[:, 0] - 6.0))].T
+    return float(np.sum((z[1:] + z[:-1]) / 2 * -np.diff(x)))
 
 
 def fitted_angle(points: np.ndarray) -> tuple[float, float]:
