@@ -22,9 +22,10 @@ from femli.motion import Motion
 from femli.outputs_checkpoint import Checkpoint
 from femli.outputs_frames import Frames
 from femli.outputs_measures import INTERFACE_COLUMNS, InterfaceState, Measures
+from femli.outputs_voids import VoidLog
 from femli.solver import Newton
 from femli.stepper import Step, Stepper
-from femli.units import MAH_CM2, TIME
+from femli.units import LENGTH, MAH_CM2, TIME
 
 CHECKPOINT_SECONDS = 600.0
 HISTORY = "history.csv"
@@ -108,6 +109,13 @@ class Recorder:
         self.measures = Measures(fields, newton)
         self.frames = Frames(folder, fields, newton, motion, electrode.omega_li)
         self.checkpoint = Checkpoint(folder, fields, newton, stepper, case.sha256())
+        self.voids = VoidLog(
+            folder,
+            fields.domain.kinematics,
+            case.output.void_detection / LENGTH,
+            newton.full_area,
+            writes=self.comm.rank == 0,
+        )
         self.tally = Tally(*newton.totals())
         self.began = self.saved = clock.monotonic()
         self.earlier = 0.0
@@ -148,6 +156,8 @@ class Recorder:
         row |= {name: value(state) for name, value in INTERFACE_COLUMNS.items()}
         if "void" in self.measures.integrals:
             row |= {"void_count [-]": self.measures.void_count, self.void_column: state.void_size}
+            found = self.measures.walls.measure()
+            row |= self.voids.columns(found, state.void_size, state.contact_fraction)
         row |= {"li_balance_error [-]": errors[0], "host_balance_error [-]": errors[1]}
         return row | {
             "dt [s]": step.dt * TIME if step else 0.0,
@@ -224,22 +234,26 @@ class Recorder:
         """A field snapshot and a checkpoint."""
         if not self.frames.written or self.frames.written[-1][0] < self.time():
             self.frames.write(self.time())
+            if "void" in self.measures.integrals:
+                self.voids.write(self.time(), self.capacity(), self.measures.walls.measure())
         self.save()
 
     def save(self) -> None:
         """A checkpoint."""
         self.tally.values["wall_time"] = self.wall_time()
-        self.checkpoint.save(dict(self.tally.values))
+        self.checkpoint.save({**self.tally.values, "voids": self.voids.tracker.state()})
         self.saved = clock.monotonic()
 
     def resume(self) -> None:
         """Restore the last checkpoint; rows and frames after it are dropped and written again."""
-        self.tally.values |= self.checkpoint.load()
-        self.tally.values.pop("rung", None)
+        numbers = self.checkpoint.load()
+        self.voids.tracker.restore(numbers["voids"])
+        self.tally.values |= {name: numbers[name] for name in self.tally.values}
         self.earlier = self.tally.values["wall_time"]
         self.frames.resume(self.time())
         if self.comm.rank == 0:
             truncate_history(self.folder / HISTORY, self.time())
+            truncate_history(self.voids.path, self.time())
         self.state = self.measures.state()
 
     def progress(self, state: InterfaceState) -> float:
