@@ -116,7 +116,7 @@ class VoidLog:
             writer = csv.writer(file)
             if not file.tell():
                 writer.writerow(self._header())
-            writer.writerows([repr(float(time)), repr(capacity / MAH_CM2), *self._cells(row)] for row in rows)
+            writer.writerows([time, capacity / MAH_CM2, *self._cells(row)] for row in rows)  # shortest exact digits
 
     def _header(self) -> list[str]:
         plane, solid = self.kinematics == "plane", self.kinematics == "full"
@@ -128,12 +128,12 @@ class VoidLog:
 
     def _cells(self, row: Row) -> list[Any]:
         """The rest of a line; a void that has ended has no sizes."""
-        places = [repr(place * LENGTH) for place in row.place[: 2 if self.kinematics == "full" else 1]]
+        places = [place * LENGTH for place in row.place[: 2 if self.kinematics == "full" else 1]]
         names = ["+".join(map(str, row.parents)) or "-", row.event]
         v = row.void
         if v is None:
             return [row.number, *places, "", "", "", *names, "", "", ""]
         power = 1 if self.kinematics == "plane" else 2
         sizes = [v.width * LENGTH, v.height * LENGTH, v.size * LENGTH ** (power + 1)]
-        last = [repr(v.opening * LENGTH**power), repr(v.share), int(v.interior)]
-        return [row.number, *places, *map(repr, sizes), *names, *last]
+        last = [v.opening * LENGTH**power, v.share, int(v.interior)]
+        return [row.number, *places, *sizes, *names, *last]

@@ -49,6 +49,8 @@ PANELS = (
     Panel("contact fraction", 1.0, {CONTACT: ""}),
     Panel("area of voids (µm²)", 1e12, {"void_area [m^2]": ""}),
     Panel("volume of voids (µm³)", 1e18, {"void_volume [m^3]": ""}),
+    Panel("width of voids (µm)", 1e6, {"void_width_median [m]": "median", "void_width_max [m]": "largest"}),
+    Panel("height of voids (µm)", 1e6, {"void_height_median [m]": "median", "void_height_max [m]": "largest"}),
     Panel("voltage (mV)", 1e3, {"cell_voltage [V]": "cell", "overpotential [V]": "overpotential"}),
     Panel("electrode thickness (µm)", 1e6, {"electrode_thickness [m]": ""}),
     Panel("time step (s)", 1.0, {"dt [s]": ""}, log=True),
@@ -116,11 +118,16 @@ def _with_capacity(run: Run) -> pd.DataFrame:
     return rows if CAPACITY in rows else rows.assign(**{CAPACITY: rows[TIME]})
 
 
-def _panel(ax: Axes, panel: Panel, rows: pd.DataFrame, curve: pd.DataFrame | None, source: str) -> None:
-    capacity, unit = rows[CAPACITY].to_numpy(), "mAh/cm²"
-    share = 1.0
+def capacity_axis(capacity: Array) -> tuple[float, str]:
+    """Factor and name for an axis of capacities (mAh/cm2): in µAh/cm2 where they are small."""
     if float(np.abs(capacity).max()) < 0.1:
-        capacity, unit, share = capacity * 1e3, "µAh/cm²", 1e3
+        return 1e3, "capacity (µAh/cm²)"
+    return 1.0, "capacity (mAh/cm²)"
+
+
+def _panel(ax: Axes, panel: Panel, rows: pd.DataFrame, curve: pd.DataFrame | None, source: str) -> None:
+    share, label = capacity_axis(rows[CAPACITY].to_numpy())
+    capacity = rows[CAPACITY].to_numpy() * share
     names, hidden = _short_names(panel, rows)
     for (name, short), colour in zip(names.items(), (BLUE, ORANGE, GREEN), strict=False):
         if name in rows and name not in hidden:
@@ -130,9 +137,9 @@ def _panel(ax: Axes, panel: Panel, rows: pd.DataFrame, curve: pd.DataFrame | Non
             style = "--" if name.startswith("pressure_min") and len(panel.columns) > 1 else "-"
             ax.plot(capacity, values, style, color=colour, label=short or None)
         if curve is not None and name in curve:
-            label = source if name == next(n for n in panel.columns if n in curve) else None
+            name_of_curve = source if name == next(n for n in panel.columns if n in curve) else None
             points = curve[name] * panel.factor
-            ax.plot(curve[CAPACITY] * share, points, "o", ms=3, mfc="none", mec=colour, mew=0.8, label=label)
+            ax.plot(curve[CAPACITY] * share, points, "o", ms=3, mfc="none", mec=colour, mew=0.8, label=name_of_curve)
     if panel.log and any(name in rows and (rows[name].abs() > 0).any() for name in panel.columns):
         ax.set_yscale("log")
     else:
@@ -148,7 +155,7 @@ def _panel(ax: Axes, panel: Panel, rows: pd.DataFrame, curve: pd.DataFrame | Non
     if largest > 0.0:
         ax.set_xlim(0.0, max(largest, share * float(curve[CAPACITY].max()) if curve is not None else 0.0))
     ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-    ax.set(xlabel=f"capacity ({unit})", ylabel=panel.label)
+    ax.set(xlabel=label, ylabel=panel.label)
     if ax.get_legend_handles_labels()[1]:
         ax.legend(handlelength=1.3, labelspacing=0.2, borderpad=0.2)
 
