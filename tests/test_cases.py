@@ -14,6 +14,12 @@ FILES = sorted((runs.ROOT / "cases").glob("*.toml"))
 SHORTER: dict[str, dict[str, object]] = {
     "demo": {"stop.capacity": "0.001 mAh/cm^2", "geometry.mesh.growth": 1.5, "geometry.mesh.interface_size": "0.8 um"},
     "void_axisymmetric": {"stop.capacity": "0.001 mAh/cm^2", "geometry.mesh.growth": 1.4},
+    "voids_many": {
+        "stop.capacity": "1e-5 mAh/cm^2",
+        "output.every": "1e-5 mAh/cm^2",
+        "geometry.mesh.growth": 1.8,
+        "geometry.mesh.interface_size": "3 um",
+    },
     "voids_3d": {
         "stop.capacity": "0.0001 mAh/cm^2",
         "geometry.mesh.growth": 2.0,
