@@ -15,8 +15,8 @@ SHORTER: dict[str, dict[str, object]] = {
     "demo": {"stop.capacity": "0.001 mAh/cm^2", "geometry.mesh.growth": 1.5, "geometry.mesh.interface_size": "0.8 um"},
     "void_axisymmetric": {"stop.capacity": "0.001 mAh/cm^2", "geometry.mesh.growth": 1.4},
     "voids_many": {
-        "stop.capacity": "1e-5 mAh/cm^2",
-        "output.every": "1e-5 mAh/cm^2",
+        "stop.capacity": "1e-7 mAh/cm^2",
+        "output.every": "1e-7 mAh/cm^2",
         "geometry.mesh.growth": 1.8,
         "geometry.mesh.interface_size": "3 um",
     },
