@@ -16,6 +16,7 @@ from mpi4py import MPI
 import numpy as np
 
 from femli.case import Case
+from femli.errors import CaseError
 from femli.fields import Fields
 from femli.materials import Electrode
 from femli.motion import Motion
@@ -247,6 +248,10 @@ class Recorder:
     def resume(self) -> None:
         """Restore the last checkpoint; rows and frames after it are dropped and written again."""
         numbers = self.checkpoint.load()
+        if "voids" not in numbers:
+            raise CaseError(
+                f"{self.checkpoint.folder}: is of an earlier version of femli; allowed: --force, to run anew"
+            )
         self.voids.tracker.restore(numbers["voids"])
         self.tally.values |= {name: numbers[name] for name in self.tally.values}
         self.earlier = self.tally.values["wall_time"]
