@@ -249,9 +249,8 @@ class Recorder:
         """Restore the last checkpoint; rows and frames after it are dropped and written again."""
         numbers = self.checkpoint.load()
         if "voids" not in numbers:
-            raise CaseError(
-                f"{self.checkpoint.folder}: is of an earlier version of femli; allowed: --force, to run anew"
-            )
+            folder = self.checkpoint.folder
+            raise CaseError(f"{folder}: is of an earlier version of femli; allowed: --force, to run anew")
         self.voids.tracker.restore(numbers["voids"])
         self.tally.values |= {name: numbers[name] for name in self.tally.values}
         self.earlier = self.tally.values["wall_time"]
