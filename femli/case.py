@@ -145,6 +145,9 @@ class Output(Section):
     every: OptionalInterval = Field(
         None, description="Areal capacity or time between field snapshots; start and end only where left out."
     )
+    void_detection: Length = preset(
+        "0.2 um", "Voids whose width or height is below are in no statistics and not in voids.csv."
+    )
 
     @property
     def every_capacity(self) -> float | None:

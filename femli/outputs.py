@@ -16,6 +16,7 @@ from mpi4py import MPI
 import numpy as np
 
 from femli.case import Case
+from femli.errors import CaseError
 from femli.fields import Fields, flux_of_current
 from femli.materials import Electrode
 from femli.motion import Motion
@@ -24,10 +25,11 @@ from femli.outputs_criteria import Criteria
 from femli.outputs_electrolyte import ElectrolyteFrames
 from femli.outputs_frames import Frames
 from femli.outputs_measures import CELL_COLUMNS, INTERFACE_COLUMNS, InterfaceState
+from femli.outputs_voids import VoidLog
 from femli.protocol import Protocol
 from femli.solver import Newton
 from femli.stepper import Step
-from femli.units import MAH_CM2, STRESS, TIME
+from femli.units import LENGTH, MAH_CM2, STRESS, TIME
 
 CHECKPOINT_SECONDS = 600.0
 HISTORY = "history.csv"
@@ -117,6 +119,13 @@ class Recorder:
         if newton.electrolyte is not None:
             self.below = ElectrolyteFrames(folder, newton.electrolyte, 1 / flux_of_current(1.0, electrode))
         self.checkpoint = Checkpoint(folder, fields, newton, self.stepper, case.sha256())
+        self.voids = VoidLog(
+            folder,
+            fields.domain.kinematics,
+            case.output.void_detection / LENGTH,
+            newton.full_area,
+            writes=self.comm.rank == 0,
+        )
         self.tally = Tally(*newton.totals())
         self.began = self.saved = clock.monotonic()
         self.earlier = 0.0
@@ -163,6 +172,8 @@ class Recorder:
         row |= {name: value(state) for name, value in INTERFACE_COLUMNS.items()}
         if "void" in self.measures.integrals:
             row |= {"void_count [-]": self.measures.void_count, self.void_column: state.void_size}
+            found = self.measures.walls.measure()
+            row |= self.voids.columns(found, state.void_size, state.contact_fraction)
         if state.cell is not None:
             row |= {name: value(state.cell) for name, value in CELL_COLUMNS.items()}
         row |= self.criteria.columns(state.pressure_min)
@@ -266,24 +277,33 @@ class Recorder:
             self.frames.write(self.time())
             if self.below is not None:
                 self.below.write(self.time())
+            if "void" in self.measures.integrals:
+                self.voids.write(self.time(), self.capacity(), self.measures.walls.measure())
 
     def save(self) -> None:
         """A checkpoint."""
         self.tally.values["wall_time"] = self.wall_time()
-        self.checkpoint.save({"tally": self.tally.values, "protocol": self.protocol.state()})
+        self.checkpoint.save(
+            {"tally": self.tally.values, "protocol": self.protocol.state(), "voids": self.voids.tracker.state()}
+        )
         self.saved = clock.monotonic()
 
     def resume(self) -> None:
         """Restore the last checkpoint; rows and frames after it are dropped and written again."""
         numbers = self.checkpoint.load()
+        if not {"tally", "protocol", "voids"} <= set(numbers):
+            folder = self.checkpoint.folder
+            raise CaseError(f"{folder}: is of an earlier version of femli; allowed: --force, to run anew")
         self.tally.values |= numbers["tally"]
         self.protocol.resume(numbers["protocol"])
+        self.voids.tracker.restore(numbers["voids"])
         self.earlier = self.tally.values["wall_time"]
         self.frames.resume(self.time())
         if self.below is not None:
             self.below.resume(self.time())
         if self.comm.rank == 0:
             truncate_history(self.folder / HISTORY, self.time())
+            truncate_history(self.voids.path, self.time())
         self.state = self.measures.state()
 
     def progress(self, state: InterfaceState) -> float:

@@ -8,11 +8,11 @@ from mpi4py import MPI  # before dolfinx
 import numpy as np
 import ufl
 from dolfinx import fem
-from numpy.typing import NDArray
 
 from femli.electrolyte_voltage import CellState, Voltage
 from femli.errors import CaseError
 from femli.fields import Fields, total
+from femli.outputs_voids import Walls
 from femli.solver import Newton
 from femli.units import LENGTH, STRESS
 
@@ -66,7 +66,8 @@ class Measures:
         facets = fields.domain.facet_tags.find(f.parts["contact"])
         self.contact_dofs = fem.locate_dofs_topological(u.x.function_space, self.dim - 1, facets)
         self.node_of_dof = fields.node_of_dof
-        self.void_count = count_voids(fields)
+        self.walls = Walls(fields)
+        self.void_count = self.walls.count
         electrolyte = newton.electrolyte
         self.cell = None if electrolyte is None else Voltage(fields, electrolyte, newton.full_area)
 
@@ -138,35 +139,6 @@ class Measures:
             void_size=void * LENGTH**power,
             cell=None if self.cell is None else self.cell.state(),
         )
-
-
-def count_voids(fields: Fields) -> int:
-    """Number of connected void walls; collective."""
-    domain = fields.domain
-    if "void" not in domain.facet_names:
-        return 0
-    if domain.voids:
-        return len(domain.voids)
-    from dolfinx.mesh import entities_to_geometry
-
-    mesh = domain.mesh
-    facets = domain.facet_tags.find(domain.facet_names["void"])
-    nodes = entities_to_geometry(mesh, mesh.topology.dim - 1, facets)
-    mine = mesh.geometry.input_global_indices[nodes] if len(facets) else np.zeros((0, nodes.shape[1]), np.int64)
-    return _components(np.concatenate(mesh.comm.allgather(mine)))
-
-
-def _components(facets: NDArray[np.int64]) -> int:
-    """Number of connected groups of facets given by their node numbers, (facets, nodes)."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    _, local = np.unique(facets, return_inverse=True)
-    local = local.reshape(facets.shape)
-    n = int(local.max()) + 1
-    rows, columns = np.repeat(local[:, 0], facets.shape[-1]), local.ravel()
-    groups, _labels = connected_components(coo_array((np.ones(len(rows)), (rows, columns)), shape=(n, n)))
-    return int(groups)
 
 
 # Columns of history.csv in their order: header -> function of the state (contract; a column without meaning is absent).

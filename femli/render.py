@@ -2,7 +2,7 @@
 
 render_read reads the files, render_shape finds contact and voids, render_style holds sizes, units and
 colours; render_plane and render_figures draw plane pictures, render_curves the curves, render_electrolyte
-the cell around the electrode, render_solid the 3D views, render_film the film.
+the cell around the electrode, render_solid the 3D views, render_film the films, render_voids the statistics of voids.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,6 +21,7 @@ from femli import (
     render_read,
     render_shape,
     render_solid,
+    render_voids,
 )
 from femli.errors import OutputError
 from femli.render_read import Frame, Run
@@ -103,7 +104,9 @@ def _flat(run: Run) -> list[Path]:
     def planes(numbers: Sequence[int]) -> Iterator[Plane]:
         return (render_shape.plane(frame, axisymmetric=run.axisymmetric) for frame in _frames(run, numbers))
 
-    made = _plane_figures(list(planes(_spread(len(run.times), 3))), run.folder)
+    shapes = list(planes(_spread(len(run.times), 3)))
+    made = _plane_figures(shapes, run.folder)
+    made += render_voids.draw(run, shapes[0].width, section=True)
     below = run.electrolyte(run.times[-1])
     if below is not None:
         (last,) = planes([-1])
@@ -114,6 +117,11 @@ def _flat(run: Run) -> list[Path]:
         scales = [render_plane.seen(ends, COMPOSITION), render_film.zoom_colours(ends)]
         images = render_film.plane_images(planes(shown), scales, render_film.tall_window(ends), run.history)
         made.append(render_film.write(images, len(shown), run.folder / "film"))
+        if any(shape.outline.voids for shape in ends):
+            views = render_film.enlarged(ends)
+            shades = render_plane.seen(ends, PRESSURE, views[0]._replace(right=views[-1].right))
+            images = render_film.interface_images(planes(shown), shades, views, run)
+            made.append(render_film.write(images, len(shown), run.folder / "film_interface"))
     return made
 
 
@@ -137,6 +145,7 @@ def _solid(run: Run) -> list[Path]:
     frames = list(_frames(run, _spread(len(run.times), 3)))
     sections = [render_shape.plane(render_shape.section(frame)) for frame in frames]
     made = _plane_figures(sections, run.folder)
+    made += render_voids.draw(run, sections[0].width, section=False)
     made.append(render_figures.contact(render_shape.contact_plane(frames[-1]), run.folder / "contact.png"))
     render_solid.require_opengl()
     shades = {quantity: render_plane.seen(sections[-1:], quantity) for quantity in (COMPOSITION, PRESSURE)}

@@ -50,6 +50,8 @@ PANELS = (
     Panel("contact fraction", 1.0, {CONTACT: ""}),
     Panel("area of voids (µm²)", 1e12, {"void_area [m^2]": ""}),
     Panel("volume of voids (µm³)", 1e18, {"void_volume [m^3]": ""}),
+    Panel("width of voids (µm)", 1e6, {"void_width_median [m]": "median", "void_width_max [m]": "largest"}),
+    Panel("height of voids (µm)", 1e6, {"void_height_median [m]": "median", "void_height_max [m]": "largest"}),
     Panel("voltage (mV)", 1e3, {"cell_voltage [V]": "cell", "overpotential [V]": "overpotential"}),
     Panel("net charge (mAh/cm²)", 1.0, {CAPACITY: ""}),
     Panel("stack pressure (MPa)", 1e-6, {"stack_pressure [Pa]": ""}, least=0.1),
@@ -139,8 +141,14 @@ def abscissa(rows: pd.DataFrame) -> Abscissa:
         seconds = float(rows[TIME].max())
         factor, unit = (1 / 3600.0, "h") if seconds > 3600.0 else (1 / 60.0, "min") if seconds > 60.0 else (1.0, "s")
         return Abscissa(TIME, factor, f"time ({unit})")
-    small = float(np.abs(rows[CAPACITY]).max()) < 0.1
-    return Abscissa(CAPACITY, 1e3 if small else 1.0, f"capacity ({'µ' if small else 'm'}Ah/cm²)")
+    return Abscissa(CAPACITY, *capacity_axis(rows[CAPACITY].to_numpy()))
+
+
+def capacity_axis(capacity: Array) -> tuple[float, str]:
+    """Factor and name for an axis of capacities (mAh/cm2): in µAh/cm2 where they are small."""
+    if float(np.abs(capacity).max()) < 0.1:
+        return 1e3, "capacity (µAh/cm²)"
+    return 1.0, "capacity (mAh/cm²)"
 
 
 def _panel(ax: Axes, panel: Panel, rows: pd.DataFrame, curve: pd.DataFrame | None, source: str) -> None:
@@ -155,11 +163,10 @@ def _panel(ax: Axes, panel: Panel, rows: pd.DataFrame, curve: pd.DataFrame | Non
             style = "--" if name.startswith("pressure_min") and len(panel.columns) > 1 else "-"
             ax.plot(along, values, style, color=colour, label=short or None)
         if curve is not None and name in curve:
-            label = source if name == next(n for n in panel.columns if n in curve) else None
+            name_of_curve = source if name == next(n for n in panel.columns if n in curve) else None
             points = curve[name] * panel.factor
-            ax.plot(
-                curve[against.column] * against.factor, points, "o", ms=3, mfc="none", mec=colour, mew=0.8, label=label
-            )
+            places = curve[against.column] * against.factor
+            ax.plot(places, points, "o", ms=3, mfc="none", mec=colour, mew=0.8, label=name_of_curve)
     if panel.log and any(name in rows and (rows[name].abs() > 0).any() for name in panel.columns):
         ax.set_yscale("log")
     else:

@@ -1,6 +1,7 @@
 """The film of a discharge: frames of one size as an .mp4, or a .gif where ffmpeg is not available."""
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from femli.errors import OutputError
-from femli.render_curves import BLUE, CAPACITY, ORANGE, TIME
+from femli.render_curves import BLUE, CAPACITY, ORANGE, TIME, capacity_axis
 from femli.render_plane import Window, around, axis_labels, bar, paint, seen, whole, worst_void
-from femli.render_read import Array, Frame
-from femli.render_shape import Plane
+from femli.render_read import Array, Frame, Run
+from femli.render_shape import Plane, void_box
 from femli.render_style import COMPOSITION, PRESSURE, STRESS, Colours, Quantity, when
 
 SIZE, DOTS = (8.0, 4.5), 160  # inches, dots an inch: 1280 x 720, even numbers as the codec wants
+WIDE, GAP = 0.84, 0.05  # of the figure: a strip of the interface, and the room below it
 LONGEST = 12.0  # s, of the whole film; slower than 2 frames a second looks like a slide show
 
 
@@ -75,6 +77,69 @@ def plane_images(
         left.set_title(when(shape.time, shape.capacity), loc="left")
         _progress(below, history, shape.time)
         yield _image(fig)
+
+
+def interface_images(shapes: Iterable[Plane], shades: Colours, views: Sequence[Window], run: Run) -> Iterable[Array]:
+    """One image a frame: the pressure along the whole interface, enlarged, and contact loss and widths so far.
+
+    Args:
+        shapes: the frames.
+        shades: colours of the pressure, kept through the film.
+        views: from `enlarged`, one below the other.
+        run: for the history.
+    """
+    high = WIDE * SIZE[0] / SIZE[1] * views[0].ratio
+    for shape in shapes:
+        fig = _figure()
+        for number, view in enumerate(views):
+            ax = fig.add_axes((0.06, 0.94 - high - number * (high + GAP), WIDE, high))
+            drawn = paint(ax, shape, PRESSURE, shades, view, 1000)
+            ax.tick_params(labelsize=7)
+            if number == 0:
+                ax.set_title(when(shape.time, shape.capacity), loc="left")
+            if number == len(views) // 2:
+                ax.set_ylabel("height (µm)")
+        ax.set_xlabel(shape.label)
+        bar(fig, ax, drawn, PRESSURE, shades)
+        _interface_so_far(fig, run.history, shape.time)
+        yield _image(fig)
+
+
+def enlarged(shapes: Sequence[Plane]) -> list[Window]:
+    """The zone of the voids over the whole interface, cut into as many pieces as show it largest."""
+    left, right = shapes[0].width
+    highest = max((void_box(shape, void)[3] for shape in shapes for void in shape.outline.voids), default=0.0)
+    top = min(max(2.0 * highest, 0.02 * (right - left)), min(shape.height for shape in shapes))
+    ratio, room = 1.15 * top / (right - left), 0.56 * SIZE[1]
+    count = max(n for n in (1, 2, 3, 4) if n == 1 or n * (WIDE * SIZE[0] * ratio * n + GAP * SIZE[1]) < room)
+    # What room is left shows more of the metal above.
+    fill = (room / count - GAP * SIZE[1]) / (WIDE * SIZE[0]) * (right - left) / count / 1.15
+    top = min(max(top, fill), min(shape.height for shape in shapes))
+    ends = np.linspace(left, right, count + 1)
+    return [Window(a, b, -0.15 * top, top) for a, b in pairwise(ends.tolist())]
+
+
+def _interface_so_far(fig: Figure, history: pd.DataFrame | None, time: float) -> None:
+    """Contact loss, and median and largest width of the voids, with a dot at the present."""
+    names = ("contact_loss [-]", "void_width_median [m]", "void_width_max [m]")
+    if history is None or not {CAPACITY, *names} <= set(history):
+        return
+    factor, label = capacity_axis(history[CAPACITY].to_numpy())
+    now = float(np.interp(time, history[TIME], history[CAPACITY])) * factor
+    axes = [fig.add_axes(box) for box in ((0.08, 0.115, 0.36, 0.19), (0.56, 0.115, 0.36, 0.19))]
+    for ax, name, scale, colour, short in (
+        (axes[0], names[0], 100.0, BLUE, None),
+        (axes[1], names[1], 1e6, BLUE, "median"),
+        (axes[1], names[2], 1e6, ORANGE, "largest"),
+    ):
+        values = history[name] * scale
+        ax.plot(history[CAPACITY] * factor, values, color=colour, lw=1.0, label=short)
+        ax.plot([now], [np.interp(time, history[TIME], values)], "o", color=colour, ms=4)
+        ax.set_xlabel(label)
+    axes[0].set(ylabel="contact loss (%)", ylim=(0.0, 100.0))
+    axes[1].set_ylabel("width (µm)")
+    axes[1].set_ylim(0.0, 1.5e6 * float(history[names[2]].max()) or 1.0)
+    axes[1].legend(loc="upper left", ncols=2)
 
 
 def depth_images(frames: Iterable[Frame], limits: dict[str, tuple[float, float]], first: float) -> Iterable[Array]:

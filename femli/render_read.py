@@ -134,12 +134,13 @@ def read(folder: Path) -> Run:
     )
 
 
-def table(path: Path, *, complete: bool = True) -> pd.DataFrame:
+def table(path: Path, *, complete: bool = True, words: tuple[str, ...] = ()) -> pd.DataFrame:
     """A CSV file of numbers whose header names the columns.
 
     Args:
         path: the file.
         complete: False where the last line may be half written; it then counts only with its line end.
+        words: columns that hold words.
 
     Raises:
         OutputError: it cannot be read as such.
@@ -148,11 +149,13 @@ def table(path: Path, *, complete: bool = True) -> pd.DataFrame:
         text = path.read_text(encoding="utf-8-sig")
         if not complete:
             text = text[: text.rfind("\n") + 1]
-        frame = pd.read_csv(StringIO(text), comment="#", skipinitialspace=True)
+        kinds = dict.fromkeys(words, str)
+        frame = pd.read_csv(StringIO(text), comment="#", skipinitialspace=True, dtype=kinds)
     except (OSError, ValueError) as error:  # pandas' own errors, and those of decoding, are ValueErrors
         raise OutputError(f"{path}: is not a readable CSV file ({error})") from error
     frame.columns = [str(name).strip() for name in frame.columns]
-    wrong = [name for name in frame.columns if not pd.api.types.is_numeric_dtype(frame[name])]
+    judged = [name for name in frame.columns if name not in words and len(frame)]  # no rows, no numbers to be wrong
+    wrong = [name for name in judged if not pd.api.types.is_numeric_dtype(frame[name])]
     if wrong:
         raise OutputError(f"{path}: column {wrong[0]!r} holds something that is not a number")
     return frame

@@ -9,7 +9,7 @@ from typing import Any
 from mpi4py import MPI
 
 from femli import fields as fields_room
-from femli import mesh
+from femli import mesh, outputs_voids
 from femli.case import Case
 from femli.errors import CaseError, SolveError
 from femli.motion import Motion
@@ -113,7 +113,7 @@ def _claim(folder: Path, resume: bool, force: bool) -> str | None:
         probe = folder / ".femli-probe"
         probe.touch()
         probe.unlink()
-        for name in (HISTORY, STEPS, SUMMARY, "fields.pvd", "electrolyte.pvd"):
+        for name in (HISTORY, STEPS, SUMMARY, outputs_voids.FILE, "fields.pvd", "electrolyte.pvd"):
             (folder / name).unlink(missing_ok=True)
         for name in ("checkpoint", "fields", "electrolyte"):
             if (folder / name).is_dir():

@@ -20,6 +20,12 @@ SHORTER: dict[str, dict[str, object]] = {
         "geometry.mesh.edge_size": "0.8 um",
     },
     "void_axisymmetric": {"stop.capacity": "0.001 mAh/cm^2", "geometry.mesh.growth": 1.4},
+    "voids_many": {
+        "stop.capacity": "1e-7 mAh/cm^2",
+        "output.every": "1e-7 mAh/cm^2",
+        "geometry.mesh.growth": 1.8,
+        "geometry.mesh.interface_size": "3 um",
+    },
     "voids_3d": {
         "stop.capacity": "0.0001 mAh/cm^2",
         "geometry.mesh.growth": 2.0,

@@ -16,6 +16,7 @@ HEIGHTS = {
     "materials": 1,
     "library": 2,
     "laws": 2,
+    "voids": 1,
     "case": 3,
     "forms": 3,
     "mesh": 4,
@@ -44,6 +45,7 @@ SOLVER = {"dolfinx", "mpi4py", "petsc4py"}
 # The physics is read and tested without a mesh or PETSc: of the outside only UFL.
 PURE = {"laws": {"ufl", "typing", "math", "collections", "__future__"}}
 PURE["forms"] = PURE["laws"]
+PURE["voids"] = PURE["voids_tracking"] = {"numpy", "scipy", "collections", "typing"}
 # Pictures are made from files alone.
 ALONE = {"render": {"errors", "render"}}
 

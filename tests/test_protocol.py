@@ -391,7 +391,7 @@ resistance = "20 ohm cm^2"
 
 
 def test_voltages_end_and_drive_steps(tmp_path: Path) -> None:
-    # Exact: a step ends at the voltage asked for (root finding), at the polarisation asked for, that is the voltage less
+    # Exact: a step ends at the voltage asked for (root finding), or at the polarisation, which is the voltage less
     # E of the metal at the start and i (t/kappa + R_int) = 0.31 mA/cm2 (10 + 20 ohm cm2) = 9.3 mV; a held voltage stays
     # and its charge is the integral of its current (trapezoidal rule over the history, 1 %), which is Li (1e-9).
     protocol = (

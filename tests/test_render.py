@@ -69,7 +69,7 @@ def test_plane_pictures(foil, tmp_path):
     overlay.write_text("capacity [mAh/cm^2],li_fraction_interface_min [-]\n0.1,0.8\n0.9,0.6\n")
     paths = render(foil, overlay)
     names = {path.name for path in paths}
-    assert names == PLANE | {"history.png", "profiles.csv", "voids.png", "film.mp4"}
+    assert names == PLANE | {"history.png", "profiles.csv", "voids.png", "film.mp4", "film_interface.mp4"}
     assert all(path.stat().st_size > 1000 for path in paths)
     for name, width in (
         ("overview.png", 180),

@@ -13,7 +13,7 @@ import verification_runs as runs
 from typer.testing import CliRunner
 
 import femli
-from femli import units
+from femli import outputs_voids, units
 from femli.__main__ import app
 from femli.case import Case
 
@@ -104,7 +104,7 @@ def _frames(folder: Path) -> list[tuple[float, pv.DataSet]]:
 def test_history_columns(finished: tuple[Path, Case, dict[str, object]], voided: Path) -> None:
     # Exact: the columns of the contract in its order; those of voids only where there are some.
     assert list(runs.history(finished[0]).columns) == COLUMNS
-    with_voids = [*COLUMNS[:11], "void_count [-]", "void_area [m^2]", *COLUMNS[11:]]
+    with_voids = [*COLUMNS[:11], "void_count [-]", "void_area [m^2]", *outputs_voids.COLUMNS, *COLUMNS[11:]]
     history = runs.history(voided)
     assert list(history.columns) == with_voids
     assert (history["void_count [-]"] == 1).all()
