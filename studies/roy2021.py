@@ -39,7 +39,7 @@ LENGTH = KAPPA * Z * 1e6  # um, 20
 RATIOS = (1.0, 5.0, 10.0, 20.0, 30.0, 50.0, 100.0)
 EXPONENTS = (1.0, 5.0, 20.0)
 LADDER = (1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0)
-# Two independent computations (a finite volume code and a Hankel transform), which agree to 1e-3.
+# Reference values of two independent computations.
 INDEPENDENT = {0.1: 1.055, 0.5: 1.219, 1.0: 1.379, 5.0: 2.190, 10.0: 2.859, 100.0: 8.131}
 PAPER = 60.0  # um: "k_J > 2 only above 60 um"
 FAR = 12.0  # size of the domains over the patch radius
@@ -255,8 +255,10 @@ def main() -> None:
     )
     for (m, contact), rows in faces.groupby(["m", "contact"]):
         for what in ("mean", "middle"):
-            at = crossing(rows["a/(kappa Z)"].to_numpy(), rows[f"face velocity, {what}"].to_numpy(), 0.0)
-            log.info("m = %g, %s, %s: opens above a diameter of %.0f um", m, contact, what, 2 * LENGTH * at)
+            at = 2 * LENGTH * crossing(rows["a/(kappa Z)"].to_numpy(), rows[f"face velocity, {what}"].to_numpy(), 0.0)
+            largest = 2 * LENGTH * RATIOS[-1]
+            said = f"opens above a diameter of {at:.0f} um" if np.isfinite(at) else f"closes up to {largest:.0f} um"
+            log.info("m = %g, %s, %s of the face: %s", m, contact, what, said)
 
 
 if __name__ == "__main__":
