@@ -4,6 +4,8 @@ The meshes share the points of the contact. A sparse 0/1 matrix R, built once, t
 P1 dofs to the electrode's, and its transpose takes fluxes back; the ranks may own them as they like.
 """
 
+from typing import Any
+
 from mpi4py import MPI  # noqa: F401  (before dolfinx)
 
 import numpy as np
@@ -62,7 +64,8 @@ def trace_matrix(above: fem.FunctionSpace, below: fem.FunctionSpace, shared: NDA
 class Follower:
     """Moves the electrolyte's points with those of the contact, laterally; the plane of the contact is held.
 
-    Void floors slide with the triple lines, the sides and the counter stay. Harmonic on the first mesh.
+    Void floors are stretched between the triple lines (harmonic in their plane: left free, the points beside a triple
+    line would be drawn over each other), sides and counter stay, the rest is harmonic on the first mesh.
 
     Args:
         fields: the electrode.
@@ -78,6 +81,7 @@ class Follower:
         self.nodes = nodes_of_dofs(space)
         self.first_above = self._contact_points().copy()
         self.first = self.mesh.geometry.x[:, : self.dim].copy()
+        self.orientation = np.sign(self._volumes())
         self.slip, self.moved = back.createVecRight(), back.createVecLeft()
         self.slip.array[:] = 1.0
         back.mult(self.slip, self.moved)
@@ -87,6 +91,8 @@ class Follower:
         laplace = fem_petsc.assemble_matrix(form)
         laplace.assemble()
         vectors = fem.functionspace(self.mesh, ("Lagrange", 1, (self.dim,)))
+        floor = np.zeros(self.owned, dtype=bool)
+        plane = self._floor(domain, a, q, floor)
         held = bcs.fixed_components(domain, vectors, sticking=False)
         counter = fem.locate_dofs_topological(
             space, self.dim - 1, domain.facet_tags.find(domain.facet_names["counter"])
@@ -97,12 +103,40 @@ class Follower:
             for dofs in (held[c], counter):
                 fixed[dofs[dofs < self.owned]] = True
             fixed |= on_contact
-            matrix = laplace.copy()
-            matrix.zeroRows(np.flatnonzero(fixed).astype(np.int32) + space.dofmap.index_map.local_range[0], diag=1.0)
+            matrix, start = laplace.copy(), space.dofmap.index_map.local_range[0]
+            matrix.zeroRows(np.flatnonzero(fixed | floor).astype(np.int32) + start, diag=1.0)
+            if plane is not None:
+                rows, inside = plane.copy(), floor & ~fixed
+                rows.zeroRows(np.flatnonzero(~inside).astype(np.int32) + start, diag=0.0)
+                matrix.zeroRows(np.flatnonzero(inside).astype(np.int32) + start, diag=0.0)
+                matrix.axpy(1.0, rows)
             self.fixed.append(fixed)
             self.solvers.append(self._ksp(matrix))
         self.lateral = fem.Function(space)
         self.work, self.solution = laplace.createVecs()
+
+    def _floor(self, domain: ElectrolyteDomain, a: Any, q: Any, floor: NDArray[np.bool_]) -> PETSc.Mat | None:
+        """Laplace operator in the plane of the void floors, whose owned dofs are marked; None without voids."""
+        if "void" not in domain.facet_names:
+            return None
+        tag = domain.facet_names["void"]
+        dofs = fem.locate_dofs_topological(self.space, self.dim - 1, domain.facet_tags.find(tag))
+        floor[dofs[dofs < self.owned]] = True
+        ds = ufl.Measure("ds", self.mesh, subdomain_data=domain.facet_tags)(tag)
+        along = sum(a.dx(c) * q.dx(c) for c in range(self.dim - 1))
+        # Nothing in value, but it gives every row its diagonal entry.
+        diagonal = fem.Constant(self.mesh, 0.0) * a * q * ufl.dx
+        plane = fem_petsc.assemble_matrix(fem.form(along * ds + diagonal))
+        plane.assemble()
+        return plane
+
+    def upright(self) -> bool:
+        """Whether no cell of this rank has turned inside out."""
+        return bool(np.all(self.orientation * self._volumes() > 0))
+
+    def _volumes(self) -> Array:
+        nodes = self.mesh.geometry.x[self.mesh.geometry.dofmaps[0]][:, :, : self.dim]
+        return np.linalg.det(nodes[:, 1:] - nodes[:, :1])
 
     def _ksp(self, matrix: PETSc.Mat) -> PETSc.KSP:
         ksp = PETSc.KSP().create(matrix.getComm())

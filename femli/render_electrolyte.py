@@ -45,7 +45,7 @@ def electrolyte(shape: Plane, below: Frame, path: Path) -> Path:
     high = min(shape.height, 0.15 * max(depth, right - left))
     whole = Window(left, right, -min(depth, 3.0 * (right - left)), high)
     zoom = _around(shape, worst_void(shape), depth)
-    margins = Margins()
+    margins = Margins(left=14.0)
     inner = COLUMN - margins.left - margins.right
     ratios = [min(max(inner * whole.ratio, 25.0), 110.0), inner * zoom.ratio]
     fig, axes = sheet(inner, ratios, 1, margins)

@@ -268,6 +268,8 @@ class Newton:
             raise NotConvergedError("no contact is left")
         if self.electrolyte is not None:
             self.electrolyte.follower.follow()
+            if not self.comm.allreduce(self.electrolyte.follower.upright(), op=MPI.LAND):
+                raise NotConvergedError("the mesh of the electrolyte turned inside out")
             self.electrolyte.condition(self.control, self.applied_flux * self.full_area, self.applied_voltage)
             self.electrolyte.share()
             return

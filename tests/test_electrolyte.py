@@ -154,6 +154,28 @@ def test_charge_is_conserved_on_the_moving_mesh(tmp_path: Path, law: str) -> Non
     assert abs(lengths[0] - 4.0) > 1e-6  # it has moved
 
 
+def test_void_floors_are_stretched_between_triple_lines(tmp_path: Path) -> None:
+    # Exact: where the triple lines of a void at 1.5 to 5.5 um have moved, a point of its floor at a share of the way
+    # between them stays at that share, and no cell is turned over even when a void loses a quarter of its width.
+    _, made = stepper(tmp_path, VOIDED)
+    follower, positions = made.newton.electrolyte.follower, made.motion.positions()
+    first = follower.mesh.geometry.x.copy()
+    floor = np.isclose(first[:, 1], 0) & (first[:, 0] > 1.5) & (first[:, 0] < 5.5)
+    assert floor.sum() > 10
+    x, z = positions.T
+    # Left part of the metal follows its triple line to the right, the right one to the left.
+    moved = positions.copy()
+    left, right = (x <= 1.5 + 1e-9) & np.isclose(z, 0), (x >= 5.5 - 1e-9) & np.isclose(z, 0)
+    moved[left, 0] += 0.6 * x[left] / 1.5
+    moved[right, 0] -= 0.4 * (8 - x[right]) / 2.5
+    made.motion.place(moved)
+    follower.follow()
+    exact = 2.1 + (first[floor, 0] - 1.5) / 4 * (5.1 - 2.1)
+    assert follower.mesh.geometry.x[floor, 0] == pytest.approx(exact, abs=1e-9)
+    assert np.all(follower.mesh.geometry.x[:, 1] == first[:, 1])
+    assert follower.upright()
+
+
 @pytest.mark.parametrize(
     ("current", "asr", "butler_volmer"),
     [(5, 50, 44), (10, 100, 73), (25, 250, 117), (50, 500, 153), (500, 5000, 271)],
