@@ -121,6 +121,22 @@ def render(
 
 
 @app.command()
+def sweep(
+    sweep_file: Annotated[Path, typer.Argument(metavar="SWEEP.toml", help="Base case and keys to vary.")],
+    out: Annotated[Path | None, typer.Option("-o", "--output", help="Folder [results/<sweep>].")] = None,
+    jobs: Annotated[int | None, typer.Option("-j", "--jobs", min=1, help="Members at once [all cores].")] = None,
+    retry: Annotated[bool, typer.Option("--retry", help="Run failed members again.")] = False,
+    dry: Annotated[bool, typer.Option("--dry-run", help="Check and list the members, run nothing.")] = False,
+) -> None:
+    """Run many cases side by side; the same command goes on where it was interrupted."""
+    from . import sweep_show
+
+    with reported():
+        code = sweep_show.sweep(sweep_file, out or Path("results") / sweep_file.stem, jobs, retry, dry)
+    raise typer.Exit(code)
+
+
+@app.command()
 def materials(name: Annotated[str | None, typer.Argument(help="One entry.")] = None) -> None:
     """Print the material library: every number with unit, conditions, source, measured or assumed."""
     with reported():

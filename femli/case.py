@@ -129,16 +129,17 @@ class Case(Section):
 
     def to_toml(self) -> str:
         """The resolved case, every default filled in; `load` of it gives an equal case."""
-        return tomli_w.dumps(self._table())
+        return tomli_w.dumps(self.to_tables())
 
-    def _table(self) -> dict[str, Any]:
+    def to_tables(self) -> dict[str, Any]:
+        """The tables of `to_toml`."""
         data = table(self, self.geometry.dimension)
         data["stop"].setdefault("li_fraction", 0.0)
         return data
 
     def sha256(self) -> str:
         """Hash of what decides the result: no title, output or expectations; a mesh file by its content."""
-        data = self._table()
+        data = self.to_tables()
         for key in ("title", "output", "expect"):
             data.pop(key, None)
         digest = hashlib.sha256()
@@ -163,9 +164,20 @@ def load(path: str | Path, overrides: Sequence[str] | Mapping[str, Any] = ()) ->
     Raises:
         CaseError: with one sentence for each fault found.
     """
-    path = Path(path)
-    data = case_file.read(path)
-    flat = case_file.overrides(overrides)
+    return made(case_file.read(Path(path)), Path(path), case_file.overrides(overrides))
+
+
+def made(data: dict[str, Any], path: Path, flat: Mapping[str, Any]) -> Case:
+    """A case from the tables of a file that was read, with keys set.
+
+    Args:
+        data: the tables; changed in place.
+        path: of the file, for messages and for what it names relative to itself.
+        flat: values by dotted key.
+
+    Raises:
+        CaseError: with one sentence for each fault found.
+    """
     case_file.apply(data, flat)
     try:
         case = Case.model_validate(data, context={"dimension": case_file.at(data, ("geometry", "dimension"))})
@@ -230,5 +242,6 @@ __all__ = [
     "Voids",
     "contradictions",
     "load",
+    "made",
     "schema",
 ]
