@@ -29,6 +29,7 @@ IN_WORDS = {
     "electrode.material.activity": "two numbers",
     "geometry.voids.radius": "length or table",
     "geometry.voids.list": "tables",
+    "output.depths": "lengths",
 }
 
 
@@ -82,7 +83,7 @@ def default(field: FieldInfo) -> str:
     """The default as a user would write it."""
     if field.is_required():
         return "required"
-    if field.default is None or field.default in ({}, ""):
+    if field.default is None or field.default in ({}, "", ()):
         return "-"
     if isinstance(field.default, bool):
         return f"`{str(field.default).lower()}`"

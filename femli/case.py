@@ -18,6 +18,7 @@ from .case_electrode import ElectrodeSection
 from .case_geometry import Geometry, Mesh, Radius, Void, Voids
 from .case_quantities import (
     CurrentDensity,
+    Depths,
     Duration,
     Interval,
     Length,
@@ -94,6 +95,9 @@ class Output(Section):
 
     every: OptionalInterval = Field(
         None, description="Areal capacity or time between field snapshots; start and end only where left out."
+    )
+    depths: Depths = Field(
+        (), description="Distances from the contact at which the history shows the pressure (dimension 1 only)."
     )
 
     @property
@@ -214,6 +218,10 @@ def contradictions(case: Case) -> list[str]:
         found.append("load.current_density: plating has no end; allowed: stop.capacity or stop.time")
     if stop.li_fraction is not None and stop.li_fraction >= x0:
         found.append(f"stop.li_fraction: {stop.li_fraction:g}: the metal starts at {x0:g}; allowed: less than that")
+    if case.output.depths and case.geometry.dimension > 1:
+        found.append("output.depths: the pressure varies along the contact; allowed: with geometry.dimension = 1")
+    if max(case.output.depths, default=0.0) > case.geometry.electrode_thickness:
+        found.append("output.depths: outside the electrode; allowed: up to geometry.electrode_thickness")
     if stop.thickness >= case.geometry.electrode_thickness:
         found.append("stop.thickness: the electrode is no thicker from the start; allowed: less than its thickness")
     return found

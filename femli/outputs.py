@@ -105,7 +105,7 @@ class Recorder:
     ) -> None:
         self.folder, self.case, self.electrode, self.fields = folder, case, electrode, fields
         self.newton, self.stepper, self.comm = newton, stepper, fields.domain.mesh.comm
-        self.measures = Measures(fields, newton)
+        self.measures = Measures(fields, newton, case.output.depths)
         self.frames = Frames(folder, fields, newton, motion, electrode.omega_li)
         self.checkpoint = Checkpoint(folder, fields, newton, stepper, case.sha256())
         self.tally = Tally(*newton.totals())
@@ -146,6 +146,8 @@ class Recorder:
             "current_density [A/m^2]": self.case.load.current_density,
         }
         row |= {name: value(state) for name, value in INTERFACE_COLUMNS.items()}
+        names = [f"pressure_at_{depth * 1e6:g}um [Pa]" for depth in self.case.output.depths]
+        row |= dict(zip(names, state.pressure_at, strict=True))
         if "void" in self.measures.integrals:
             row |= {"void_count [-]": self.measures.void_count, self.void_column: state.void_size}
         row |= {"li_balance_error [-]": errors[0], "host_balance_error [-]": errors[1]}
