@@ -129,10 +129,29 @@ def sweep(
     dry: Annotated[bool, typer.Option("--dry-run", help="Check and list the members, run nothing.")] = False,
 ) -> None:
     """Run many cases side by side; the same command goes on where it was interrupted."""
-    from . import sweep_show
-
     with reported():
+        from . import sweep_show
+
         code = sweep_show.sweep(sweep_file, out or Path("results") / sweep_file.stem, jobs, retry, dry)
+    raise typer.Exit(code)
+
+
+@app.command()
+def converge(
+    case_file: CaseFile,
+    out: Annotated[Path | None, typer.Option("-o", "--output", help="Folder [results/<case>_converge].")] = None,
+    overrides: Overrides = None,
+    jobs: Annotated[int | None, typer.Option("-j", "--jobs", min=1, help="Runs at once [all cores].")] = None,
+    levels: Annotated[int, typer.Option("--levels", min=3, max=6, help="Levels in each direction.")] = 3,
+    ranks: Annotated[int, typer.Option("--ranks", min=1, help="MPI ranks of each run.")] = 1,
+    inputs: Annotated[bool, typer.Option("--inputs", help="Move n, alpha and D instead of mesh and steps.")] = False,
+) -> None:
+    """How far a case is from converged in mesh, step and regularisation; --inputs: how it hangs on n, alpha and D."""
+    with reported():
+        from .converge_show import study
+
+        name = f"{case_file.stem}_{'inputs' if inputs else 'converge'}"
+        code = study(case_file, overrides or (), out or Path("results") / name, jobs, levels, ranks, inputs)
     raise typer.Exit(code)
 
 

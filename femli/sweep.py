@@ -90,18 +90,18 @@ def holding(folder: Path) -> Iterator[str]:
         file.unlink(missing_ok=True)
 
 
-def _waiting(members: list[Member], out: Path, retry: bool, on_end: OnEnd | None) -> list[Member]:
-    """Members to run, each folder once; the others are reported."""
-    found: dict[Path, Member] = {}
+def _waiting(members: list[Member], out: Path, retry: bool, on_end: OnEnd | None) -> list[list[Member]]:
+    """Members to run, those of one case together; the others are reported."""
+    found: dict[Path, list[Member]] = {}
     for member in members:
         reason, folder = ended(member, out), folder_of(member, out)
         if reason is None or (retry and reason == FAILED):
-            found.setdefault(folder, member)
-            (folder / FAILURE).unlink(missing_ok=True)
-            if reason == FAILED:
-                shutil.rmtree(folder)  # from the start: going on from the last good state would fail again
+            found.setdefault(folder, []).append(member)
         elif on_end is not None:
             on_end(member, reason, _error(folder))
+    for folder in found:
+        if (folder / FAILURE).is_file():  # from the start: going on from the last good state would fail again
+            shutil.rmtree(folder)
     return list(found.values())
 
 
@@ -109,13 +109,15 @@ def _error(folder: Path) -> str:
     return str((read_json(folder / FAILURE) or {}).get("error", ""))
 
 
-def _run_all(plan: Plan, waiting: list[Member], out: Path, workers: int, session: str, on_end: OnEnd | None) -> None:
+def _run_all(
+    plan: Plan, waiting: list[list[Member]], out: Path, workers: int, session: str, on_end: OnEnd | None
+) -> None:
     """Run members until all have ended."""
     first = functools.partial(prepare, str(out.resolve()), session)
     workers = min(workers, len(waiting))
     # Each member may take its worker down with it once.
     pool = engine(plan.how, workers, restarts=len(waiting) + 1, prepare=first)
-    jobs = {pool.submit(run_member, _order(member, plan, out, session)): member for member in waiting}
+    jobs = {pool.submit(run_member, _order(same[0], plan, out, session)): same for same in waiting}
     pending: set[Future[None]] = set(jobs)
     try:
         written = time.monotonic()
@@ -139,16 +141,17 @@ def _order(member: Member, plan: Plan, out: Path, session: str) -> Order:
     return Order(str(folder), member.case.to_toml(), title, plan.how.keep, session)
 
 
-def _report(job: Future[None], member: Member, out: Path, on_end: OnEnd | None) -> None:
-    """Tell how a member ended; a defect that its worker could not foresee is written down for it."""
-    folder, defect = folder_of(member, out), job.exception()
+def _report(job: Future[None], members: list[Member], out: Path, on_end: OnEnd | None) -> None:
+    """Tell how the members of one case ended; a defect that the worker could not foresee is written down for it."""
+    folder, defect = folder_of(members[0], out), job.exception()
     if defect is not None:
         folder.mkdir(parents=True, exist_ok=True)
         said = f"this is a defect of femli, please report it: {type(defect).__name__}: {defect}"
         (folder / FAILURE).write_text(json.dumps({"exit_code": 5, "error": said}) + "\n", encoding="utf-8")
         (folder / MARK).unlink(missing_ok=True)
     if on_end is not None:
-        on_end(member, ended(member, out) or FAILED, _error(folder))
+        for member in members:
+            on_end(member, ended(member, out) or FAILED, _error(folder))
 
 
 def exit_code(members: list[Member], out: str | Path) -> int:

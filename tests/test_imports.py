@@ -28,6 +28,7 @@ HEIGHTS = {
     "simulation": 6,
     "render": 6,
     "sweep": 6,
+    "converge": 6,
     "__init__": 7,
     "__main__": 7,
 }
