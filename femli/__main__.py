@@ -156,6 +156,19 @@ def converge(
 
 
 @app.command()
+def calibrate(
+    fit_file: Annotated[Path, typer.Argument(metavar="FIT.toml", help="Base case, parameters, measured numbers.")],
+    out: Annotated[Path | None, typer.Option("-o", "--output", help="Folder [results/<fit>].")] = None,
+    jobs: Annotated[int | None, typer.Option("-j", "--jobs", min=1, help="Runs at once [all cores].")] = None,
+) -> None:
+    """Fit parameters of a case to measured capacities or curves, with their uncertainty."""
+    with reported():
+        from .calibrate_show import study
+
+        study(fit_file, out or Path("results") / fit_file.stem, jobs)
+
+
+@app.command()
 def materials(name: Annotated[str | None, typer.Argument(help="One entry.")] = None) -> None:
     """Print the material library: every number with unit, conditions, source, measured or assumed."""
     with reported():

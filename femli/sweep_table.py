@@ -97,8 +97,9 @@ def rows(members: list[Member], out: Path) -> list[Row]:
 
 def write(found: list[Row], file: Path) -> None:
     """Write a table, whole or not at all; columns in the order in which the rows bring them up."""
-    last = ("error", "folder")
-    names = [name for name in dict.fromkeys(key for row in found for key in row) if name not in last]
+    names = list(dict.fromkeys(key for row in found for key in row))
+    last = [name for name in ("error", "folder") if name in names]
+    names = [name for name in names if name not in last]
     # Costs last of the numbers, also where the first rows lack outputs.
     names = [n for n in names if n not in COST] + [n for n in COST if n in names] + [*last]
     new = file.with_name(file.name + ".new")

@@ -29,6 +29,7 @@ HEIGHTS = {
     "render": 6,
     "sweep": 6,
     "converge": 6,
+    "calibrate": 6,
     "__init__": 7,
     "__main__": 7,
 }
@@ -36,7 +37,7 @@ HEIGHTS = {
 OWNERS = {
     "gmsh": {"mesh"},
     "pyvista": {"render"},
-    "pydantic": {"materials", "case", "sweep"},
+    "pydantic": {"materials", "case", "sweep", "calibrate"},
     "executorlib": {"sweep"},
     "pint": {"units", "case"},
 }
