@@ -1,6 +1,6 @@
 """The map of deaths: depletion or voids, over Mg content, current density, stack pressure and temperature.
 
-    python studies/map.py -o results/map -j 2          (--quick: a small version)
+    python studies/map.py -o results/map -j 2          (--quick: only the runs that the figure shows)
 
 Laterally uniform (1D) foils of Li-Mg, 100 um, are stripped until the contact reaches the bcc limit, as one sweep: with
 D of the local composition and the creep law of Aspinall 2024 over all of Mg, current and temperature; at 30 degC also
@@ -36,7 +36,6 @@ CURRENTS = (0.05, 0.1, 0.2, 0.31, 0.5, 1.0, 2.0)  # mA/cm2
 TEMPERATURES = (25, 30, 45, 60, 80)  # degC
 LAWS = ("Aspinall2024", "Masias2019", "Roy2021", "LePage2019")
 RADII = (0.5, 1.0, 2.0, 5.0, 10.0)  # um, of the flaw
-QUICK: dict[str, Any] = {"mg": (0, 3, 5, 10, 20), "currents": (0.31, 0.5), "temperatures": (25, 30, 60)}
 STACK = 5e6  # Pa, in the runs
 
 CASE: dict[str, Any] = {
@@ -95,12 +94,20 @@ class Run(NamedTuple):
         return (self.contact_stress - flaw.strength) / 1e6
 
 
-def points(mg: tuple[float, ...], currents: tuple[float, ...], temperatures: tuple[float, ...]) -> list[Point]:
+def points() -> list[Point]:
     """All runs of the study, each once; pure Li has no scaling and no composition."""
-    found = [Point(c, i, t) for t in temperatures for c in mg for i in currents]
-    found += [Point(c, i, 30, law, s) for law in LAWS for s in ("none", "hardness") for c in mg for i in currents]
-    found += [Point(c, i, 30, mode="initial") for c in mg for i in currents]
+    found = [Point(c, i, t) for t in TEMPERATURES for c in MG for i in CURRENTS]
+    found += [Point(c, i, 30, law, s) for law in LAWS for s in ("none", "hardness") for c in MG for i in CURRENTS]
+    found += [Point(c, i, 30, mode="initial") for c in MG for i in CURRENTS]
     return list(dict.fromkeys(p if p.mg else p._replace(scaling="none", mode="local") for p in found))
+
+
+def in_figure(point: Point) -> bool:
+    """Whether the figure shows a run."""
+    base = point[3:] == ("Aspinall2024", "none", "local")
+    over_mg = (point.current, point.temperature) == (0.31, 30)
+    over_current = base and point.mg in (0, 3) and point.temperature == 25
+    return over_mg or over_current or (base and (point.mg, point.current) == (5, 0.31))
 
 
 def read(point: Point, member: Member, out: Path) -> Run:
@@ -145,14 +152,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the runs and what is made of them")
     parser.add_argument("-j", "--jobs", type=int, help="runs at once [all cores]")
-    parser.add_argument("--quick", action="store_true", help="fewer compositions, currents and temperatures")
+    parser.add_argument("--quick", action="store_true", help="only the runs that the figure shows")
     parser.add_argument("--flaw", type=float, default=2.0, choices=RADII, help="flaw radius of the figure [um]")
     parser.add_argument("--gamma", type=float, default=SURFACE_ENERGY, help="surface energy [J/m2]")
     parser.add_argument("--figures", type=Path, help="a copy of the figure goes there")
     parser.add_argument("--table", type=Path, help="a copy of the table goes there")
     options = parser.parse_args()
     logging.getLogger("femli").setLevel(logging.ERROR)
-    wanted = points(**QUICK) if options.quick else points(MG, CURRENTS, TEMPERATURES)
+    wanted = [point for point in points() if in_figure(point) or not options.quick]
     spread = [point.inputs() for point in wanted]
     how = Members.model_validate({"keep": "history"})
     plan = Plan("map", members_of(CASE, Path(__file__), {}, spread), how)

@@ -41,18 +41,18 @@ def draw(runs: Sequence[Run], flaw: Flaw, experiments: pd.DataFrame, file: Path)
             axes.set_title(letter, loc="left", fontweight="bold", fontsize=9)
         bar = figure.colorbar(shown, ax=panels[:2, :], shrink=0.6, aspect=30, pad=0.01)
         bar.set_label("capacity at death (mAh cm$^{-2}$)")
-        figure.suptitle(_legend(flaw), fontsize=7)
+        figure.suptitle(_legend(flaw), fontsize=6.5, x=0.01, ha="left")
         figure.savefig(file, dpi=DPI)
 
 
 def _legend(flaw: Flaw) -> str:
     return (
-        "Colour: capacity at the first death. Hatched: voiding, "
-        rf"$p<-2\gamma_s/R$ at depth $R$ = {flaw.radius * 1e6:g} µm, "
-        rf"$\gamma_s$ = {flaw.surface_energy:g} J m$^{{-2}}$, "
-        f"held for {flaw.held:g} mAh cm$^{{-2}}$. Not hatched: depletion, $x$ = 0.31 at the contact;\n"
-        "grey: none, foil used up. Solid: critical stack pressure. Dashed: closed form $S_0-2\\gamma_s/R$. "
-        "Measured: filled = contact kept, open = lost (circles Aspinall 2024, squares Zhao 2025)."
+        "Colour: capacity at the first death. Not hatched: depletion, $x$ = 0.31 at the contact "
+        "(grey: none, foil used up).\n"
+        rf"Hatched: voiding, $p<-2\gamma_s/R$ at depth $R$ = {flaw.radius * 1e6:g} µm, "
+        rf"$\gamma_s$ = {flaw.surface_energy:g} J m$^{{-2}}$, held for {flaw.held:g} mAh cm$^{{-2}}$. "
+        "Solid: critical stack pressure. Dashed: $S_0-2\\gamma_s/R$.\n"
+        "Measured: filled, contact kept; open, contact lost (circles Aspinall 2024, squares Zhao 2025)."
     )
 
 
@@ -195,4 +195,4 @@ def _radii(axes: Any, runs: Sequence[Run], flaw: Flaw) -> None:
     axes.set_yticks([0.1, 1, 10], ["0.1", "1", "10"])
     axes.minorticks_off()
     axes.set_title("solid: Li creep, dotted: hardness", fontsize=7, loc="right")
-    axes.legend(loc="upper right", ncols=2, handlelength=1.2, columnspacing=0.8)
+    axes.legend(loc="lower left", handlelength=1.2, labelspacing=0.2)
