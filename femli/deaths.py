@@ -79,23 +79,23 @@ def critical_pressure(capacity: Array, drop: Array, flaw: Flaw) -> float:
     return float(least.max()) - flaw.strength if np.isfinite(least).any() else -np.inf
 
 
-def death(capacity: Array, drop: Array, flaw: Flaw, stack_pressure: float, end: Death) -> Death:
+def death(capacity: Array, least: Array, flaw: Flaw, stack_pressure: float, end: Death) -> Death:
     """The first death of a discharge at a stack pressure.
 
     Args:
         capacity: of each row of the history [mAh/cm2], as long as it is sound.
-        drop: S at the flaw in each row [Pa].
+        least: from `held_drop`, of each row [Pa].
         flaw: the cavity.
         stack_pressure: [Pa].
         end: how it ends where no flaw grows.
     """
-    least = held_drop(capacity, drop, flaw.held) - flaw.strength
-    grown = np.flatnonzero(least > stack_pressure)
+    limit = stack_pressure + flaw.strength
+    grown = np.flatnonzero(least > limit)
     if len(grown) == 0:
         return end
     row = int(grown[0])
     low, high = least[row - 1], least[row]
     if not np.isfinite(low):
         return Death("voiding", flaw.held)
-    share = (stack_pressure - low) / (high - low)
+    share = (limit - low) / (high - low)
     return Death("voiding", float(capacity[row - 1] + share * (capacity[row] - capacity[row - 1])))

@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.patches import Rectangle
 
-from femli.deaths import Flaw, death
+from femli.deaths import Flaw, death, held_drop
 from femli.render_style import DPI, MM, STYLE
 
 if TYPE_CHECKING:
@@ -107,7 +107,9 @@ def _map(
     middles = np.sqrt(edges[1:] * edges[:-1])
     values = np.full((len(middles), len(columns)), np.nan)
     for place, run in enumerate(columns):
-        deaths = [death(*run.sound(flaw), flaw, pressure * 1e6, run.end) for pressure in middles]
+        capacity, drop = run.sound(flaw)
+        least = held_drop(capacity, drop, flaw.held)
+        deaths = [death(capacity, least, flaw, pressure * 1e6, run.end) for pressure in middles]
         values[:, place] = [one.capacity if one.kind != "none" else np.nan for one in deaths]
     axes.set_facecolor("0.85")
     shown = axes.pcolormesh(

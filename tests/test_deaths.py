@@ -32,15 +32,16 @@ def test_a_short_peak_does_not_count() -> None:
 
 
 def test_first_death() -> None:
-    # Exact: S = 2 MPa * Q; at 0.5 MPa of stack pressure S must be 0.9 MPa since 0.1 ago, so Q = 0.45 + 0.1; above the
-    # critical pressure 2 * 0.9 - 0.4 = 1.4 MPa the foil is depleted first.
+    # Exact: S = 2 MPa * Q; at 0.52 MPa of stack pressure S must be 0.92 MPa since 0.1 ago, so Q = 0.46 + 0.1, between
+    # two rows; above the critical pressure 2 * 0.9 - 0.4 = 1.4 MPa the foil is depleted first.
     capacity = np.linspace(0.0, 1.0, 21)
     drop = 2e6 * capacity
     assert critical_pressure(capacity, drop, FLAW) == pytest.approx(1.4e6)
-    found = death(capacity, drop, FLAW, 0.5e6, DEPLETED)
-    assert found.kind == "voiding" and found.capacity == pytest.approx(0.55)
-    assert death(capacity, drop, FLAW, 1.41e6, DEPLETED) == DEPLETED
-    assert death(capacity, 0 * drop + 3e6, FLAW, 1e6, DEPLETED) == Death("voiding", 0.1)
+    least = held_drop(capacity, drop, FLAW.held)
+    found = death(capacity, least, FLAW, 0.52e6, DEPLETED)
+    assert found.kind == "voiding" and found.capacity == pytest.approx(0.56)
+    assert death(capacity, least, FLAW, 1.41e6, DEPLETED) == DEPLETED
+    assert death(capacity, held_drop(capacity, 0 * drop + 3e6, FLAW.held), FLAW, 1e6, DEPLETED) == Death("voiding", 0.1)
 
 
 def test_a_thin_foil_is_left_out() -> None:

@@ -164,6 +164,14 @@ def test_without_slurm(tmp_path: Path) -> None:
     assert "there is no srun here" in output
 
 
+def test_under_mpiexec(tmp_path: Path) -> None:
+    # Exact: exit code 2 and what to do; PMI_SIZE is how MPICH's mpiexec tells its ranks how many they are.
+    file = sweep_files.write(tmp_path, PRESSURES)
+    code, output = sweep_files.femli("sweep", str(file), "-o", str(tmp_path / "out"), PMI_SIZE="2")
+    assert code == 2
+    assert "members.ranks" in output
+
+
 def test_one_sweep_in_a_folder(tmp_path: Path) -> None:
     # Exact: a folder held by a living process is refused, naming it; held by a dead one, it is taken.
     with holding(tmp_path):
