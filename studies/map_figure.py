@@ -197,4 +197,4 @@ def _radii(axes: Any, runs: Sequence[Run], flaw: Flaw) -> None:
     axes.set_yticks([0.1, 1, 10], ["0.1", "1", "10"])
     axes.minorticks_off()
     axes.set_title("solid: Li creep, dotted: hardness", fontsize=7, loc="right")
-    axes.legend(loc="lower left", handlelength=1.2, labelspacing=0.2)
+    axes.legend(loc="upper center", ncols=5, fontsize=5, handlelength=0.8, handletextpad=0.3, columnspacing=0.6)
