@@ -90,15 +90,19 @@ def draw(measured: list[Measurement], found: Fit, file: Path) -> None:
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(85 * MM, 75 * MM), layout="constrained")
         axes = figure.add_subplot()
-        every = []
+        every: list[float] = []
         for one, residuals in zip(measured, found.residuals, strict=True):
             model = one.predicted(residuals)
             spread = one.sigma * one.value if one.logarithmic else one.sigma
             axes.errorbar(one.value, model, xerr=spread, fmt="o", markersize=3, linewidth=0.8)
-            every += [*one.value, *model]
-        ends = [min(every), max(every)]
-        axes.plot(ends, ends, color="0.5", linewidth=0.8, zorder=0)
-        if ends[0] > 0 and ends[1] > 10 * ends[0]:
-            axes.set(xscale="log", yscale="log")
+            every += [*(one.value - spread), *(one.value + spread), *model]
+        low, high = min(every), max(every)
+        if low > 0 and high > 10 * low:
+            axes.set(xscale="log", yscale="log", xlim=(low / 1.2, high * 1.2), ylim=(low / 1.2, high * 1.2))
+        else:
+            margin = 0.05 * (high - low)
+            axes.set(xlim=(low - margin, high + margin), ylim=(low - margin, high + margin))
+        axes.axline((low, low), (high, high), color="0.5", linewidth=0.8, zorder=0)
+        axes.set_aspect("equal")
         axes.set(xlabel="measured", ylabel="model")
         figure.savefig(file, dpi=DPI)
