@@ -33,6 +33,7 @@ IN_WORDS = {
     "geometry.voids.radius": "length or table",
     "geometry.voids.list": "tables",
     ALIKE: "tables, with the keys of a step",
+    "output.depths": "lengths",
 }
 
 

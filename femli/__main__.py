@@ -131,24 +131,58 @@ def impedance(
 ) -> None:
     """Impedance of a fresh cell, of a result at its last checkpoint, or of a case after a charge."""
     with together() as comm:
-        from .case import load
+        from .impedance_files import study
 
-        result = source if source.is_dir() else None
-        case = load(source / "case.toml" if result else source, overrides or ())
-        folder = out or result or Path("results") / source.stem
-        from . import impedance_files, simulation
+        for line in study(source, out, overrides or (), capacity, comm):
+            typer.echo(line)
 
-        if capacity is not None:
-            case = load(source / "case.toml" if result else source, [*(overrides or ()), f"stop.capacity={capacity}"])
-            result = folder / "state"
-            simulation.run(case, result, force=True, comm=comm)
-        numbers = impedance_files.measure(case, result, folder, comm)
-        if comm.rank == 0:
-            from .render_impedance import spectra
 
-            for picture in spectra(folder):
-                typer.echo(picture)
-            typer.echo(f"R/R0 = {numbers['R/R0']:.4g}, Q/Q0 = {numbers['Q/Q0']:.4g}, {folder / 'impedance.json'}")
+@app.command()
+def sweep(
+    sweep_file: Annotated[Path, typer.Argument(metavar="SWEEP.toml", help="Base case and keys to vary.")],
+    out: Annotated[Path | None, typer.Option("-o", "--output", help="Folder [results/<sweep>].")] = None,
+    jobs: Annotated[int | None, typer.Option("-j", "--jobs", min=1, help="Members at once [all cores].")] = None,
+    retry: Annotated[bool, typer.Option("--retry", help="Run failed members again.")] = False,
+    dry: Annotated[bool, typer.Option("--dry-run", help="Check and list the members, run nothing.")] = False,
+) -> None:
+    """Run many cases side by side; the same command goes on where it was interrupted."""
+    with reported():
+        from . import sweep_show
+
+        code = sweep_show.sweep(sweep_file, out or Path("results") / sweep_file.stem, jobs, retry, dry)
+    raise typer.Exit(code)
+
+
+@app.command()
+def converge(
+    case_file: CaseFile,
+    out: Annotated[Path | None, typer.Option("-o", "--output", help="Folder [results/<case>_converge].")] = None,
+    overrides: Overrides = None,
+    jobs: Annotated[int | None, typer.Option("-j", "--jobs", min=1, help="Runs at once [all cores].")] = None,
+    levels: Annotated[int, typer.Option("--levels", min=3, max=6, help="Levels in each direction.")] = 3,
+    ranks: Annotated[int, typer.Option("--ranks", min=1, help="MPI ranks of each run.")] = 1,
+    inputs: Annotated[bool, typer.Option("--inputs", help="Move n, alpha and D instead of mesh and steps.")] = False,
+) -> None:
+    """How far a case is from converged in mesh, step and regularisation; --inputs: how it hangs on n, alpha and D."""
+    with reported():
+        from .converge_show import study
+
+        name = f"{case_file.stem}_{'inputs' if inputs else 'converge'}"
+        code = study(case_file, overrides or (), out or Path("results") / name, jobs, levels, ranks, inputs)
+    raise typer.Exit(code)
+
+
+@app.command()
+def calibrate(
+    fit_file: Annotated[Path, typer.Argument(metavar="FIT.toml", help="Base case, parameters, measured numbers.")],
+    out: Annotated[Path | None, typer.Option("-o", "--output", help="Folder [results/<fit>].")] = None,
+    jobs: Annotated[int | None, typer.Option("-j", "--jobs", min=1, help="Runs at once [all cores].")] = None,
+) -> None:
+    """Fit parameters of a case to measured capacities or curves, with their uncertainty."""
+    with reported():
+        from .calibrate_show import study
+
+        study(fit_file, out or Path("results") / fit_file.stem, jobs)
 
 
 @app.command()

@@ -23,6 +23,7 @@ from .case_protocol import Leg, Part, as_tuple
 from .case_quantities import (
     Angle,
     CurrentDensity,
+    Depths,
     Duration,
     Interval,
     Length,
@@ -148,6 +149,9 @@ class Output(Section):
     void_detection: Length = preset(
         "0.2 um", "Voids whose width or height is below are in no statistics and not in voids.csv."
     )
+    depths: Depths = Field(
+        (), description="Distances from the contact at which the history shows the pressure (dimension 1 only)."
+    )
 
     @property
     def every_capacity(self) -> float | None:
@@ -189,9 +193,10 @@ class Case(Section):
 
     def to_toml(self) -> str:
         """The resolved case, every default filled in; `load` of it gives an equal case."""
-        return tomli_w.dumps(self._table())
+        return tomli_w.dumps(self.to_tables())
 
-    def _table(self) -> dict[str, Any]:
+    def to_tables(self) -> dict[str, Any]:
+        """The tables of `to_toml`."""
         data = table(self, self.geometry.dimension)
         data["stop"].setdefault("li_fraction", 0.0)
         if self.protocol:
@@ -206,7 +211,7 @@ class Case(Section):
 
     def sha256(self) -> str:
         """Hash of what decides the result: no title, output or expectations; a mesh file by its content."""
-        data = self._table()
+        data = self.to_tables()
         for key in ("title", "output", "expect", "impedance"):
             data.pop(key, None)
         digest = hashlib.sha256()
@@ -231,9 +236,20 @@ def load(path: str | Path, overrides: Sequence[str] | Mapping[str, Any] = ()) ->
     Raises:
         CaseError: with one sentence for each fault found.
     """
-    path = Path(path)
-    data = case_file.read(path)
-    flat = case_file.overrides(overrides)
+    return made(case_file.read(Path(path)), Path(path), case_file.overrides(overrides))
+
+
+def made(data: dict[str, Any], path: Path, flat: Mapping[str, Any]) -> Case:
+    """A case from the tables of a file that was read, with keys set.
+
+    Args:
+        data: the tables; changed in place.
+        path: of the file, for messages and for what it names relative to itself.
+        flat: values by dotted key.
+
+    Raises:
+        CaseError: with one sentence for each fault found.
+    """
     case_file.apply(data, flat)
     try:
         dimension, protocol = case_file.at(data, ("geometry", "dimension")), bool(data.get("protocol"))
@@ -292,6 +308,10 @@ def contradictions(case: Case) -> list[str]:
         )
     if case.wall.lithium == "exchange" and not case.electrode.stress_coupling:
         found.append("wall.lithium: exchange: pressure alone drives Li to a wall; allowed: electrode.stress_coupling")
+    if case.output.depths and case.geometry.dimension > 1:
+        found.append("output.depths: the pressure varies along the contact; allowed: with geometry.dimension = 1")
+    if max(case.output.depths, default=0.0) > case.geometry.electrode_thickness:
+        found.append("output.depths: outside the electrode; allowed: up to geometry.electrode_thickness")
     if stop.thickness >= case.geometry.electrode_thickness:
         found.append("stop.thickness: the electrode is no thicker from the start; allowed: less than its thickness")
     return found
@@ -323,5 +343,6 @@ __all__ = [
     "Wall",
     "contradictions",
     "load",
+    "made",
     "schema",
 ]

@@ -116,6 +116,32 @@ class Every:
         return {"type": "string", "examples": ["0.02 mAh/cm^2", "600 s"]}
 
 
+@dataclass(frozen=True)
+class Lengths:
+    """Marks a field that is a list of positive lengths."""
+
+    def read(self, value: object) -> tuple[float, ...]:
+        """The lengths [m] that a user wrote."""
+        if isinstance(value, tuple):
+            return value
+        if not isinstance(value, list):
+            raise ValueError('allowed: a list of lengths such as ["1 um", "2 um"]')
+        found = tuple(units.parse(item, units.LENGTH_KIND)[0] for item in value)
+        if min(found, default=1.0) <= 0.0:
+            raise ValueError("must be positive")
+        return found
+
+    def write(self, lengths: tuple[float, ...], dimension: int) -> list[str]:
+        """Texts that read back to the same lengths."""
+        return [units.show(length, units.LENGTH_KIND) for length in lengths]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self.read)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"type": "array", "items": {"type": "string", "examples": [units.LENGTH_KIND.example]}}
+
+
 # bcc lithium melts at 453.7 K; below 200 K none of the laws was ever measured.
 _SOLID = Quantity(units.TEMPERATURE_KIND, "positive", 200.0, 453.0, "200 K to 453 K (solid lithium)")
 _ANGLE = Quantity(units.ANGLE_KIND, "positive", 10.0, 170.0, "10 deg to 170 deg")
@@ -151,6 +177,7 @@ OptionalVoltage = Annotated[float | None, Quantity(units.VOLTAGE_KIND, "any")]
 OptionalPolarisation = Annotated[float | None, Quantity(units.VOLTAGE_KIND)]
 OptionalDensity = Annotated[float | None, Density()]
 OptionalInterval = Annotated[Interval | None, Every()]
+Depths = Annotated[tuple[float, ...], Lengths()]
 
 
 def written(value: Any, marks: tuple[Any, ...], dimension: int) -> Any:
@@ -164,7 +191,7 @@ def written(value: Any, marks: tuple[Any, ...], dimension: int) -> Any:
     if value is None:
         return None
     for mark in marks:
-        if isinstance(mark, Quantity | Every):
+        if isinstance(mark, Quantity | Every | Lengths):
             return mark.write(value, dimension)
     if isinstance(value, Section):
         return table(value, dimension)
@@ -179,4 +206,4 @@ def table(section: Section, dimension: int) -> dict[str, Any]:
     """A section as a TOML table, every default filled in."""
     fields = type(section).model_fields
     items = {name: written(getattr(section, name), tuple(field.metadata), dimension) for name, field in fields.items()}
-    return {name: item for name, item in items.items() if item is not None and item != {}}
+    return {name: item for name, item in items.items() if item is not None and item != {} and item != []}

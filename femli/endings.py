@@ -75,6 +75,7 @@ def together() -> Iterator[Any]:
     finally:
         if sys.exc_info()[0] in (None, SystemExit):
             sys.excepthook = before
+            ends.Free()  # a process that runs many cases would run out of communicators
 
 
 def _agree(ends: Any, failure: FemliError | None) -> None:

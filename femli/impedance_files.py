@@ -2,16 +2,18 @@
 
 import csv
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from mpi4py import MPI
 
-from femli import impedance
-from femli.case import Case
+from femli import impedance, simulation
+from femli.case import Case, load
 from femli.errors import OutputError
 from femli.impedance import SmallSignal, Spectrum
 from femli.impedance_fit import fitted
+from femli.render_impedance import spectra
 
 TABLE, NUMBERS = "impedance.csv", "impedance.json"
 CM2 = 1e4  # ohm cm2 for 1 ohm m2
@@ -62,6 +64,36 @@ def report(spectrum: Spectrum, first: Spectrum) -> dict[str, Any]:
         "Q/Q0": product["phase_element"],
         "R Q/(R0 Q0)": product["contact_resistance_ohm_m2"] * product["phase_element"],
     }
+
+
+def study(
+    source: Path, out: Path | None, overrides: Sequence[str], capacity: str | None, comm: MPI.Intracomm
+) -> list[str]:
+    """What the command does: find the state, measure it, draw it; collective.
+
+    Args:
+        source: result folder or case file.
+        out: folder for the files; the result folder, or results/<case>, where None.
+        overrides: texts `section.key=VALUE`.
+        capacity: the case is run to this charge first.
+        comm: the ranks.
+
+    Returns:
+        lines for the terminal, on rank 0.
+    """
+    result = source if source.is_dir() else None
+    file = source / "case.toml" if result else source
+    folder = out or result or Path("results") / source.stem
+    case = load(file, overrides)
+    if capacity is not None:
+        case = load(file, [*overrides, f"stop.capacity={capacity}"])
+        result = folder / "state"
+        simulation.run(case, result, force=True, comm=comm)
+    numbers = measure(case, result, folder, comm)
+    if comm.rank:
+        return []
+    lines = [str(picture) for picture in spectra(folder)]
+    return [*lines, f"R/R0 = {numbers['R/R0']:.4g}, Q/Q0 = {numbers['Q/Q0']:.4g}, {folder / NUMBERS}"]
 
 
 def write(folder: Path, state: Spectrum, first: Spectrum, numbers: dict[str, Any]) -> None:

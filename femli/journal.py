@@ -55,15 +55,16 @@ class Journal:
         folder: result folder.
         rank: of this process.
         resume: add to the log that is there.
+        shown: on the terminal too; otherwise only in the log.
     """
 
-    def __init__(self, folder: Path, rank: int, resume: bool) -> None:
+    def __init__(self, folder: Path, rank: int, resume: bool, shown: bool = True) -> None:
         self.folder, self.rank, self.resume = folder, rank, resume
         self.log = logging.getLogger("femli")
         self.page = console()
         self.waiting = _Waiting()
         self.file: logging.FileHandler | None = None
-        self.handlers: list[logging.Handler] = [_Page(self.page), self.waiting] if rank == 0 else []
+        self.handlers: list[logging.Handler] = [_Page(self.page)] * shown + [self.waiting] if rank == 0 else []
         self.bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=20),
@@ -72,7 +73,7 @@ class Journal:
             TimeRemainingColumn(),
             console=self.page,
             transient=True,
-            disable=rank != 0 or not self.page.is_terminal,
+            disable=rank != 0 or not shown or not self.page.is_terminal,
         )
         self.task = self.bar.add_task("starting", total=1.0)
 

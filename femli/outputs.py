@@ -170,6 +170,8 @@ class Recorder:
                 "stack_pressure [Pa]": self.stepper.levels[0].stack_pressure * STRESS,
             }
         row |= {name: value(state) for name, value in INTERFACE_COLUMNS.items()}
+        names = [f"pressure_at_{depth * 1e6:g}um [Pa]" for depth in self.case.output.depths]
+        row |= dict(zip(names, state.pressure_at, strict=True))
         if "void" in self.measures.integrals:
             row |= {"void_count [-]": self.measures.void_count, self.void_column: state.void_size}
             found = self.measures.walls.measure()

@@ -27,6 +27,7 @@ class InterfaceState(NamedTuple):
         electrode_thickness: mean height of the collector [m].
         contact_fraction: contact over the whole interface [-].
         void_size: void area (2D, m2) or volume (axisymmetric and 3D, m3), of all voids.
+        pressure_at: at the depths that the case asks for [Pa].
         cell: voltage and its parts; None without an electrolyte.
     """
 
@@ -39,6 +40,7 @@ class InterfaceState(NamedTuple):
     electrode_thickness: float
     contact_fraction: float
     void_size: float
+    pressure_at: tuple[float, ...]
     cell: CellState | None = None
 
 
@@ -48,10 +50,12 @@ class Measures:
     Args:
         fields: what the run owns.
         newton: its solver, for contents and stress.
+        depths: distances from the contact [m] at which the pressure is wanted, of a line mesh.
     """
 
-    def __init__(self, fields: Fields, newton: Newton) -> None:
+    def __init__(self, fields: Fields, newton: Newton, depths: tuple[float, ...] = ()) -> None:
         self.fields, self.newton, self.comm = fields, newton, fields.domain.mesh.comm
+        self.depths = depths
         f, u = fields.frame, fields.u
         self.dim = fields.domain.mesh.geometry.dim
         contact = f.ds(f.parts["contact"])
@@ -120,6 +124,16 @@ class Measures:
         depth = self.fields.domain.mesh.geometry.x[self.node_of_dof[where], self.dim - 1]
         return min(self.comm.allgather((float(p[where]), float(depth))))
 
+    def _pressure_at(self) -> tuple[float, ...]:
+        """Pressure [Pa] at the wanted depths, linear between nodes; beyond the collector, that at the collector."""
+        if not self.depths:
+            return ()
+        mine = (self.fields.domain.mesh.geometry.x[self.node_of_dof, 0], self.fields.u.p.x.array)
+        nodes, p = (np.concatenate(parts) for parts in zip(*self.comm.allgather(mine), strict=True))
+        order = np.argsort(nodes)
+        values = np.interp(np.array(self.depths) / LENGTH, nodes[order], p[order]) * STRESS
+        return tuple(float(value) for value in values)
+
     def state(self) -> InterfaceState:
         """Measure the current state; collective."""
         area = self.newton.area_of_contact()
@@ -137,6 +151,7 @@ class Measures:
             electrode_thickness=self.thickness() * LENGTH,
             contact_fraction=area / self.newton.full_area,
             void_size=void * LENGTH**power,
+            pressure_at=self._pressure_at(),
             cell=None if self.cell is None else self.cell.state(),
         )
 

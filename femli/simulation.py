@@ -54,7 +54,7 @@ def run(
     motion = Motion(fields)
     newton = Newton(fields, motion, case, electrode)
     stepper = Stepper(newton, case)
-    protocol = Protocol(case, electrode, stepper, Measures(fields, newton))
+    protocol = Protocol(case, electrode, stepper, Measures(fields, newton, case.output.depths))
     recorder = Recorder(folder, case, electrode, fields, newton, motion, protocol)
     if resume:
         recorder.resume()

@@ -29,6 +29,9 @@ HEIGHTS = {
     "outputs": 5,
     "simulation": 6,
     "render": 6,
+    "sweep": 6,
+    "converge": 6,
+    "calibrate": 6,
     "__init__": 7,
     "__main__": 7,
 }
@@ -36,11 +39,12 @@ HEIGHTS = {
 OWNERS = {
     "gmsh": {"mesh"},
     "pyvista": {"render"},
-    "pydantic": {"materials", "case"},
+    "pydantic": {"materials", "case", "sweep", "calibrate"},
+    "executorlib": {"sweep"},
     "pint": {"units", "case"},
 }
 # These start fast (`femli check`, `femli materials`, `femli render`): no solver when they are imported.
-LIGHT = {"errors", "units", "materials", "library", "case", "render", "__init__", "__main__"}
+LIGHT = {"errors", "units", "materials", "library", "case", "render", "sweep", "__init__", "__main__"}
 SOLVER = {"dolfinx", "mpi4py", "petsc4py"}
 # The physics is read and tested without a mesh or PETSc: of the outside only UFL.
 PURE = {"laws": {"ufl", "typing", "math", "collections", "__future__"}}
