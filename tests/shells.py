@@ -11,15 +11,12 @@ from mpi4py import MPI
 import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import quad
-from verification_runs import stepper
+from verification_runs import stepper, stepper_on
 
 import femli
-from femli import fields, mesh, mesh_gmsh
+from femli import mesh, mesh_gmsh
 from femli.case import Case
 from femli.mesh_parts import BOUNDARIES, PartedMesh
-from femli.motion import Motion
-from femli.simulation import next_target
-from femli.solver import Newton
 from femli.stepper import Stepper
 
 Array = NDArray[np.float64]
@@ -153,15 +150,10 @@ def built(case: Case, whole: PartedMesh) -> Stepper:
     """A run on a mesh of the caller's that need not have a collector, at its consistent state."""
     names = whole.names() | {"collector": BOUNDARIES["collector"]}
     domain = mesh.Domain(
-        *mesh._distributed(whole, 2, MPI.COMM_SELF),
+        *mesh._distributed(whole, "electrode", 2, MPI.COMM_SELF),
         {"electrode": 1},
         names,
         "axisymmetric" if "axis" in names else "plane",
         (),
     )
-    electrode = case.electrode_properties()
-    owned = fields.create(domain, case, electrode)
-    motion = Motion(owned)
-    made = Stepper(Newton(owned, motion, case, electrode), case, lambda time: next_target(case, time), [])
-    made.start()
-    return made
+    return stepper_on(domain, case)

@@ -141,7 +141,7 @@ def march(problem: Problem, folder: Path, end: float, steps: int, in_space: bool
     problem.interpolate(exact)
     f.x_old.x.array[:] = f.u.x.x.array
     newton.set_stress(newton.law.stress(newton.strain_rate()))
-    stepper = Stepper(newton, settings(folder), lambda time: np.inf, [])
+    stepper = Stepper(newton, settings(folder))
     stepper.levels = [stepper.capture(0.0)]
     for i in range(1, steps + 1):
         clock.value = end * i / steps

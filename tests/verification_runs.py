@@ -80,10 +80,14 @@ def short(**more: object) -> Case:
 
 def stepper(case: Case) -> Stepper:
     """All rooms of a run but the recorder, at the consistent state; no stop conditions."""
+    return stepper_on(mesh.build(case, MPI.COMM_WORLD), case)
+
+
+def stepper_on(domain: mesh.Domain, case: Case) -> Stepper:
+    """The same on a mesh that is there already."""
     electrode = case.electrode_properties()
-    owned = fields.create(mesh.build(case, MPI.COMM_WORLD), case, electrode)
-    motion = Motion(owned)
-    newton = Newton(owned, motion, case, electrode)
+    owned = fields.create(domain, case, electrode)
+    newton = Newton(owned, Motion(owned), case, electrode)
     made = Stepper(newton, case)
     Protocol(case, electrode, made, Measures(owned, newton)).start()
     made.events = []
