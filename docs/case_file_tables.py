@@ -29,6 +29,7 @@ IN_WORDS = {
     "electrode.material.activity": "two numbers",
     "geometry.voids.radius": "length or table",
     "geometry.voids.list": "tables",
+    "solver.petsc": "table of names and values",
 }
 
 

@@ -86,6 +86,13 @@ class Solver(Section):
     smallest_step: Duration = preset("1e-9 s", "Below this the run fails.")
     largest_step: OptionalDuration = Field(None, description="No step is longer; no bound where left out.")
     regularisation_stress: Pressure = preset("0.01 MPa", "Equivalent stress below which creep becomes linear.")
+    linear: Literal["automatic", "direct", "iterative"] = Field(
+        "automatic",
+        description="Linear solver: direct (MUMPS) in 1D, 2D and small 3D, else iterative (docs: numerics).",
+    )
+    petsc: dict[str, bool | int | float | str] = preset(
+        {}, "Options of PETSc for the linear solver, without the dash; for experts (docs: numerics)."
+    )
     max_iterations: int = Field(14, ge=3, le=200, description="Newton iterations before a step is rejected.")
 
 
@@ -137,10 +144,12 @@ class Case(Section):
         return data
 
     def sha256(self) -> str:
-        """Hash of what decides the result: no title, output or expectations; a mesh file by its content."""
+        """Hash of what decides the result: no title, output, linear solver, expectations; a mesh file by content."""
         data = self._table()
         for key in ("title", "output", "expect"):
             data.pop(key, None)
+        for key in ("linear", "petsc"):
+            data["solver"].pop(key, None)
         digest = hashlib.sha256()
         file = data["geometry"].pop("file", None)
         if file is not None and Path(file).is_file():

@@ -23,7 +23,8 @@ from femli.creep import PowerLaw
 from femli.fields import CREEP_DEGREE, Fields, flux_of_current, largest, total
 from femli.materials import Electrode
 from femli.motion import Motion
-from femli.solver_linear import LinearSolver, NotConvergedError
+from femli.solver_choice import linear_system
+from femli.solver_linear import LinearSystem, NotConvergedError
 from femli.units import STRESS, TIME
 
 Array = NDArray[np.float64]
@@ -100,10 +101,11 @@ class Newton:
         J = forms.jacobian(F, t, fl.u, du, k, fl.frame)
         # Without host its balance holds of itself; solved, round-off with x > 1 would grow (diffusion D (1 - x) < 0).
         self.pure = electrode.li_fraction == 1.0
-        self.step_system = LinearSolver(J, F, [*held, frozen] if self.pure else held, self.offsets)
+        conditions = [*held, frozen] if self.pure else held
+        self.step_system = linear_system(case, fl, J, F, conditions, self.offsets, "step")
         Fz = forms.frozen_residuals(t, fl.u, fl.state, k, fl.frame, case.load.plate)
         Jz = [[ufl.derivative(row, fl.u[j], du[j]) for j in range(3)] for row in Fz]
-        self.frozen_system = LinearSolver(Jz, Fz, [*held, frozen], self.offsets)
+        self.frozen_system = linear_system(case, fl, Jz, Fz, [*held, frozen], self.offsets, "start")
         f, q = fl.frame, t.x
         phi = laws.li_volume_fraction(fl.u.x, k)
         self.li_content = fem.form(f.weight * phi * q * f.dx)
@@ -201,7 +203,7 @@ class Newton:
 
     # --- solves -----------------------------------------------------------------------------------------------------
 
-    def _increment(self, system: LinearSolver) -> tuple[float, float]:
+    def _increment(self, system: LinearSystem) -> tuple[float, float]:
         """Solve, update (v, p, x); returns max |dx| and max |dv| over max |v|."""
         self.counts.linear += system.solve()
         self.counts.newton += 1
