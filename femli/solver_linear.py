@@ -16,6 +16,27 @@ from femli.errors import CaseError, SolveError
 Array = NDArray[np.float64]
 Options = Mapping[str, str | int | float | bool]
 
+# How the matrices of three dimensions are compiled: sums may be reordered, so that they are vectorised, which halves
+# the time of the velocity block. Not -march=native: it gains nothing more, and a cache shared by unlike machines
+# breaks. Not -ffast-math: its start-up code changes the arithmetic of the process. Residuals keep their order of sums.
+VECTORISED = {
+    "cffi_extra_compile_args": [
+        "-O3",
+        "-g0",
+        "-fno-math-errno",
+        "-fno-trapping-math",
+        "-fno-signed-zeros",
+        "-ffinite-math-only",
+        "-fassociative-math",
+        "-freciprocal-math",
+    ]
+}
+
+
+def matrix_form(form: Any, dimension: int) -> Any:
+    """Compile the form, or array of forms, of a matrix."""
+    return fem.form(form, jit_options=VECTORISED if dimension == 3 else None)
+
 
 class NotConvergedError(SolveError):
     """One attempt at a step failed; the stepper retries with a smaller step."""
@@ -46,7 +67,10 @@ class ExpertOptions:
         if self.checked:
             return
         self.checked = True
-        unread = [name for name in self.names if not self.database.used(name)]
+        everything = PETSc.Options()
+        unread = [name for name in self.names if not everything.used(self.prefix + name)]
+        for name in unread:
+            self.database.delValue(name)
         if unread:
             raise CaseError(
                 *(
@@ -71,7 +95,8 @@ class LinearSystem:
     dx: PETSc.Vec
 
     def __init__(self, jacobian: Any, residual: Any, conditions: list[fem.DirichletBC], offsets: Array) -> None:
-        self.a, self.L, self.conditions = fem.form(jacobian), fem.form(residual), conditions
+        self.L, self.conditions = fem.form(residual), conditions
+        self.a = matrix_form(jacobian, self.L[0].mesh.topology.dim)
         self.offsets = offsets
         self.b = fem_petsc.create_vector([form.function_spaces[0] for form in self.L])
         held = [self._local(bc, offsets) for bc in conditions]

@@ -49,6 +49,12 @@ class VelocityMultigrid:
         smoother.setType("chebyshev")
         smoother.setTolerances(max_it=SMOOTHING)
         smoother.getPC().setType("sor")
+        if fine.getComm().size == 1:
+            # Symmetric Gauss-Seidel of a positive matrix has no eigenvalue above 1; on several ranks it is estimated.
+            given = PETSc.Options(smoother.getOptionsPrefix())
+            given.setValue("ksp_chebyshev_eigenvalues", "0.1,1.1")
+            smoother.setFromOptions()
+            given.delValue("ksp_chebyshev_eigenvalues")
         bottom = self.pc.getMGCoarseSolve()
         bottom.setOperators(self.coarse)
         bottom.setType("preonly")
@@ -59,20 +65,20 @@ class VelocityMultigrid:
             bottom.getPC().setType("gamg")
         self.pc.setFromOptions()
 
-    def assemble(self) -> None:
-        """The coarse matrix at the current state."""
+    def renew(self) -> None:
+        """Assemble the coarse matrix at the current state and set up its solver."""
         self.coarse.zeroEntries()
         fem_petsc.assemble_matrix(self.coarse, self.form, bcs=self.conditions)
         self.coarse.assemble()
+        self.pc.getMGCoarseSolve().setOperators(self.coarse)
 
-    def renew(self) -> None:
-        """Set up smoother and coarse solver for the current matrices."""
+    def refresh(self) -> None:
+        """Set up what is due for the current matrices: the smoother, and after `renew` the coarse solver."""
         # PETSc 3.25 keeps the inverted diagonal blocks of earlier values; zeroing no rows makes it drop them.
         self.fine.setOption(PETSc.Mat.Option.KEEP_NONZERO_PATTERN, False)  # type: ignore[arg-type]
         self.fine.zeroRows([])
         self.pc.setOperators(self.fine)
         self.pc.getMGSmoother(1).setOperators(self.fine)
-        self.pc.getMGCoarseSolve().setOperators(self.coarse)
         self.pc.setUp()
         self.pc.getMGSmoother(1).setUp()
         self.pc.getMGCoarseSolve().setUp()
