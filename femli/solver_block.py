@@ -94,7 +94,8 @@ class BlockSolver(LinearSystem):
         self.S = fem_petsc.create_matrix(self.trailing)
         self.dx = self.b.duplicate()
         self.expert = ExpertOptions(f"femli_{name}_", options)
-        self._solvers()
+        with self.expert:
+            self._solvers()
         self.rescue: LinearSolver | None = None
         self.reference = 0  # Krylov iterations just after the last set-up
         self.due = True  # whether the next solve begins with a set-up
@@ -193,9 +194,10 @@ class BlockSolver(LinearSystem):
         self.multigrid.renew()
 
     def _krylov(self, most: int) -> int:
-        self.multigrid.refresh()
-        self.ksp.max_it = min(most, self.most)
-        self.ksp.solve(self.b, self.dx)
+        with self.expert:
+            self.multigrid.refresh()
+            self.ksp.max_it = min(most, self.most)
+            self.ksp.solve(self.b, self.dx)
         self.expert.check()
         return int(self.ksp.getIterationNumber())
 

@@ -58,6 +58,22 @@ class ExpertOptions:
         for name, value in options.items():
             self.database.setValue(name, value)
 
+    def __enter__(self) -> None:
+        """Around calls in which PETSc reads options."""
+
+    def __exit__(self, kind: object, failure: BaseException | None, trace: object) -> None:
+        """Say of an error whose options it comes from.
+
+        Raises:
+            CaseError: PETSc refuses an option's value.
+        """
+        if isinstance(failure, PETSc.Error) and self.names and not self.checked:
+            given = ", ".join(f"{name} = {self.database.getString(name)}" for name in self.names)
+            raise CaseError(
+                f"solver.petsc: PETSc refuses these options: {given} ({str(failure).splitlines()[-1]}); allowed: values "
+                "that PETSc's manual names"
+            ) from failure
+
     def check(self) -> None:
         """Refuse what nothing has read; due once, after the first set-up.
 
@@ -154,7 +170,8 @@ class LinearSolver(LinearSystem):
         self.dx = self.A.createVecRight()
         self.expert = ExpertOptions(f"femli_{name}_", options or {})
         self.workspace = 30
-        self.ksp = self._create()
+        with self.expert:
+            self.ksp = self._create()
 
     def _create(self) -> PETSc.KSP:
         ksp = PETSc.KSP().create(self.A.getComm())
@@ -187,7 +204,8 @@ class LinearSolver(LinearSystem):
         if not np.isfinite(self.b.norm()) or not np.isfinite(self.A.norm()):
             raise NotConvergedError("the linear system is not finite")
         for attempt in range(3):
-            self.ksp.solve(self.b, self.dx)
+            with self.expert:
+                self.ksp.solve(self.b, self.dx)
             self.expert.check()
             reason = self.ksp.getConvergedReason()
             if self.ksp.is_converged and np.isfinite(self.dx.norm()):

@@ -36,19 +36,19 @@ capacity = "2e-7 mAh/cm^2"
 [solver]
 tolerance = 1e-10
 linear = "iterative"
-[solver.petsc]
-ksp_rtol = 1e-9
 """
 VOIDED = FOIL.replace(
     "[electrode]\n",
     '[[geometry.voids.list]]\nx = "2.6 um"\ny = "2.4 um"\nhalf_width = "1.6 um"\nheight = "1 um"\n[electrode]\n',
 )
+TIGHT = {"ksp_rtol": 1e-9}
 CASES = {"foil": FOIL, "voided": VOIDED}
 DEFAULT = FOIL[: FOIL.index("linear = ")]  # no solver named, no options
 
 
 def newton(folder: Path, text: str, **more: object) -> Newton:
     """The nonlinear solver of a case at its consistent state, its step system assembled at a step of 1 ms."""
+    more = {"solver__petsc": {} if "direct" in more.values() else TIGHT} | more
     case = femli.load(runs.written(folder, text), {key.replace("__", "."): value for key, value in more.items()})
     made = runs.stepper(case).newton
     made.fields.k.rate.value = 3.6e6
@@ -70,19 +70,20 @@ def dense(matrix: PETSc.Mat) -> np.ndarray:
 @pytest.mark.parametrize("ranks", [1, 2])
 @pytest.mark.parametrize("kind", CASES)
 def test_same_history_as_the_direct_solver(kind: str, ranks: int, tmp_path: Path) -> None:
-    # Exact: both solve the same equations; with a Krylov tolerance of 1e-9 every column of the history agrees to 1e-6.
+    # Exact: both solve the same equations; with a Krylov tolerance of 1e-9 every column agrees to 1e-8 (aim: 1e-6).
     found: list[pd.DataFrame] = []
     for linear, count in (("direct", 1), ("iterative", ranks)):
         text = CASES[kind].replace('"iterative"', f'"{linear}"')
-        text = text if linear == "iterative" else text[: text.index("[solver.petsc]")]
+        text += "[solver.petsc]\nksp_rtol = 1e-9\n" if linear == "iterative" else ""
         case = runs.written(tmp_path, text, f"{linear}.toml")
         ended = runs.command("-m", "femli", "run", str(case), "-o", str(tmp_path / linear), ranks=count)
         assert ended.returncode == 0, ended.stderr
         found.append(runs.history(tmp_path / linear))
+        found[-1]["pressure_min_depth [m]"] += 1e-6  # zero to round-off: held against a micrometre
     assert len(found[0]) > 4
     assert found[0]["linear_iterations [-]"].iloc[-1] < found[1]["linear_iterations [-]"].iloc[-1]
     worst, column = runs.worst_difference(*found)
-    assert worst < 1e-6, column
+    assert worst < 1e-8, column
 
 
 def test_loose_tolerance_costs_no_newton_iterations(tmp_path: Path) -> None:
@@ -122,13 +123,13 @@ def test_coarse_velocity_is_the_galerkin_product(tmp_path: Path) -> None:
 
 
 def test_motions_without_energy(tmp_path: Path) -> None:
-    # Exact: translations, rotations and uniform growth have no deviatoric strain, so nothing resists them where nothing
+    # Exact: translations, rotations and uniform growth have no deviatoric strain, so nothing resists them where no node
     # is held; seven orthonormal vectors.
     multigrid = system(newton(tmp_path, FOIL)).multigrid
     free = petsc.assemble_matrix(multigrid.form)
     free.assemble()
     A = dense(free)
-    vectors = np.array([vector.array for vector in multigrid.coarse.getNearNullSpace().getVecs()])
+    vectors = np.array([vector.array_r.copy() for vector in multigrid.coarse.getNearNullSpace().getVecs()])
     assert vectors @ vectors.T == pytest.approx(np.eye(7), abs=1e-12)
     assert np.abs(A @ vectors.T).max() < 1e-12 * np.abs(A).max()
 
@@ -164,7 +165,7 @@ def test_a_kept_set_up_is_renewed_in_time(tmp_path: Path) -> None:
 def test_failing_krylov_solve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Exact: one Krylov iteration is not enough; MUMPS then gives the answer of the direct solver, and where the
     # problem counts as too large for it the step fails with a reason.
-    direct = newton(tmp_path, FOIL, solver__linear="direct", solver__petsc={})
+    direct = newton(tmp_path, FOIL, solver__linear="direct")
     direct.step_system.solve()
     short = newton(tmp_path, FOIL)
     solver = system(short)
@@ -178,14 +179,13 @@ def test_failing_krylov_solve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_unknown_option_is_refused(tmp_path: Path) -> None:
-    # Expected: one sentence that names the key, for either solver; options of parts are read.
+    # Expected: one sentence that names the key, for either solver, and for a value that PETSc does not know; options
+    # of parts are read.
     for linear in ("iterative", "direct"):
-        case = femli.load(
-            runs.written(tmp_path, FOIL),
-            {"solver.linear": linear, "solver.petsc": {"ksp_speed": 11, "ksp_view": False}},
-        )
         with pytest.raises(CaseError, match=r"solver\.petsc\.ksp_speed: .*allowed"):
-            runs.stepper(case)
+            newton(tmp_path, FOIL, solver__linear=linear, solver__petsc={"ksp_speed": 11})
+    with pytest.raises(CaseError, match=r"solver\.petsc: PETSc refuses .*nonsense"):
+        newton(tmp_path, FOIL, solver__petsc={"ksp_type": "nonsense"})
     options = {"velocity_mg_levels_ksp_max_it": 3, "velocity_mg_coarse_pc_type": "gamg", "trailing_pc_type": "bjacobi"}
     made = newton(tmp_path, FOIL, solver__petsc=options)
     assert made.step_system.solve() > 1
@@ -211,8 +211,7 @@ def test_rigid_plate(tmp_path: Path) -> None:
     # Exact: the plate's penalty, 1e9 times the other stresses, changes neither answer nor the need for few iterations.
     answers = []
     for linear in ("direct", "iterative"):
-        options = {"ksp_rtol": 1e-10} if linear == "iterative" else {}
-        made = newton(tmp_path, VOIDED, solver__linear=linear, solver__petsc=options, load__plate=True)
+        made = newton(tmp_path, VOIDED, solver__linear=linear, load__plate=True)
         assert made.step_system.solve() < 50
         answers.append(made.step_system.dx.array[: made.offsets[1]].copy())
     assert answers[1] == pytest.approx(answers[0], rel=1e-5, abs=1e-6 * np.abs(answers[0]).max())
