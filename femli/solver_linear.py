@@ -70,8 +70,8 @@ class ExpertOptions:
         if isinstance(failure, PETSc.Error) and self.names and not self.checked:
             given = ", ".join(f"{name} = {self.database.getString(name)}" for name in self.names)
             raise CaseError(
-                f"solver.petsc: PETSc refuses these options: {given} ({str(failure).splitlines()[-1]}); allowed: values "
-                "that PETSc's manual names"
+                f"solver.petsc: PETSc refuses these options: {given} ({str(failure).splitlines()[-1]}); "
+                "allowed: values that PETSc's manual names"
             ) from failure
 
     def check(self) -> None:
