@@ -200,11 +200,11 @@ def test_option_values(value: object, tmp_path: Path) -> None:
 
 def test_automatic_choice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Expected: direct for small problems in 3D, iterative from ITERATIVE_DOFS on, always direct in 1D and 2D.
-    assert isinstance(newton(tmp_path, DEFAULT).step_system, LinearSolver)
+    assert isinstance(newton(tmp_path, DEFAULT, solver__petsc={}).step_system, LinearSolver)
     monkeypatch.setattr(solver_choice, "ITERATIVE_DOFS", 500)
-    assert isinstance(newton(tmp_path, DEFAULT).step_system, BlockSolver)
-    assert isinstance(newton(tmp_path, runs.VOIDED).step_system, LinearSolver)
-    assert isinstance(newton(tmp_path, runs.FOIL.read_text()).step_system, LinearSolver)
+    assert isinstance(newton(tmp_path, DEFAULT, solver__petsc={}).step_system, BlockSolver)
+    assert isinstance(newton(tmp_path, runs.VOIDED, solver__petsc={}).step_system, LinearSolver)
+    assert isinstance(newton(tmp_path, runs.FOIL.read_text(), solver__petsc={}).step_system, LinearSolver)
 
 
 def test_rigid_plate(tmp_path: Path) -> None:
