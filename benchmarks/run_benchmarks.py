@@ -32,13 +32,14 @@ VERSIONS = ("dolfinx-solver-real", "fenics-dolfinx", "petsc4py", "gmsh", "numpy"
 # Runs a case up to the end of its first Newton step and prints the seconds since the process was asked for.
 FIRST_STEP = """
 import sys, time
-from femli import case, simulation, solver
-solve = solver.LinearSolver.solve
+from femli import case, simulation
+from femli.solver_linear import LinearSolver
+solve = LinearSolver.solve
 def first(self):
     solve(self)
     print(time.time() - float(sys.argv[3]), flush=True)
     sys.exit(0)
-solver.LinearSolver.solve = first
+LinearSolver.solve = first
 simulation.run(case.load(sys.argv[1]), sys.argv[2], force=True)
 """
 

@@ -34,6 +34,7 @@ IN_WORDS = {
     "geometry.voids.list": "tables",
     ALIKE: "tables, with the keys of a step",
     "output.depths": "lengths",
+    "solver.petsc": "table of names and values",
 }
 
 

@@ -137,6 +137,13 @@ class Solver(Section):
     smallest_step: Duration = preset("1e-9 s", "Below this the run fails.")
     largest_step: OptionalDuration = Field(None, description="No step is longer; no bound where left out.")
     regularisation_stress: Pressure = preset("0.01 MPa", "Equivalent stress below which creep becomes linear.")
+    linear: Literal["automatic", "direct", "iterative"] = Field(
+        "automatic",
+        description="Linear solver: direct (MUMPS) in 1D, 2D and small 3D, else iterative (docs: numerics).",
+    )
+    petsc: dict[str, bool | int | float | str] = preset(
+        {}, "Options of PETSc for the linear solver, without the dash; for experts (docs: numerics)."
+    )
     max_iterations: int = Field(14, ge=3, le=200, description="Newton iterations before a step is rejected.")
 
 
@@ -210,10 +217,12 @@ class Case(Section):
         return case_protocol.legs(self.protocol) or case_protocol.simple(self.load.current_density, self.load.spring)
 
     def sha256(self) -> str:
-        """Hash of what decides the result: no title, output or expectations; a mesh file by its content."""
+        """Hash of what decides the result: no title, output, linear solver, expectations; a mesh file by content."""
         data = self.to_tables()
         for key in ("title", "output", "expect", "impedance"):
             data.pop(key, None)
+        for key in ("linear", "petsc"):
+            data["solver"].pop(key, None)
         digest = hashlib.sha256()
         file = data["geometry"].pop("file", None)
         if file is not None and Path(file).is_file():
@@ -297,6 +306,8 @@ def contradictions(case: Case) -> list[str]:
         found.append("load.current_density: plating has no end; allowed: stop.capacity or stop.time")
     if stop.li_fraction is not None and stop.li_fraction >= x0:
         found.append(f"stop.li_fraction: {stop.li_fraction:g}: the metal starts at {x0:g}; allowed: less than that")
+    if case.electrolyte is not None and case.solver.linear == "iterative":
+        found.append("solver.linear: iterative: not with an electrolyte; allowed: automatic, direct")
     if case.electrolyte is None:
         for key in ("voltage", "polarisation"):
             if getattr(stop, key) is not None:

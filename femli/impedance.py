@@ -26,6 +26,7 @@ from femli.errors import CaseError, SolveError
 from femli.fields import flux_of_current
 from femli.motion import Motion
 from femli.solver import Newton
+from femli.solver_linear import LinearSolver
 
 Complex = NDArray[np.complex128]
 
@@ -107,6 +108,8 @@ class SmallSignal:
         system = self.newton.step_system
         self.newton.fields.k.rate.value = rate
         system.assemble([])
+        if not isinstance(system, LinearSolver):
+            raise SolveError("the impedance needs the direct solver; allowed: solver.linear = automatic, direct")
         return system.A.copy()
 
     def _drive(self) -> PETSc.Vec:

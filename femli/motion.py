@@ -129,10 +129,12 @@ class Motion:
         q, a = ufl.TestFunction(self.scalar), ufl.TrialFunction(self.scalar)
         tags = tuple(t for t in (f.parts["collector"], f.parts["void"]) if t != ())
         ds = f.ds(tags)
-        # Nothing in value, but it gives every row its diagonal entry.
-        diagonal = self.fields.k.zero * a * q * f.dx
-        self.mass_forms = [fem.form(f.weight * f.n[c] * a * q * ds + diagonal) for c in range(self.dim)]
-        self.mass = [fem_petsc.create_matrix(form) for form in self.mass_forms]
+        self.mass_forms = [fem.form(f.weight * f.n[c] * a * q * ds) for c in range(self.dim)]
+        # Filled once by a form on the cells, so that every row has its diagonal entry; its values are not used.
+        whole = fem.form(a * q * f.dx)
+        self.mass = [fem_petsc.assemble_matrix(whole) for _ in self.mass_forms]
+        for M in self.mass:
+            M.assemble()
         slip = self.fields.u.v - self.metal
         self.slip_form = fem.form(f.weight * ufl.dot(slip, f.n) * q * ds)
         self.metal_form = fem.form(f.weight * ufl.dot(self.metal, f.n) * q * ds)

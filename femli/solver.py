@@ -24,8 +24,9 @@ from femli.electrolyte import Electrolyte
 from femli.fields import CREEP_DEGREE, Fields, flux_of_current, largest, total
 from femli.materials import Electrode
 from femli.motion import Motion
+from femli.solver_choice import linear_system
 from femli.solver_coupled import CoupledSolver
-from femli.solver_linear import LinearSolver, NotConvergedError
+from femli.solver_linear import LinearSolver, LinearSystem, NotConvergedError
 from femli.units import STRESS, TIME
 from femli.walls import Curvature, Exchange
 
@@ -140,15 +141,19 @@ class Newton:
         held = bcs.velocity_conditions(fl.domain, spaces[0], no_slip)
         everywhere = np.arange(fl.u.x.x.index_map.size_local + fl.u.x.x.index_map.num_ghosts, dtype=np.int32)
         frozen = fem.dirichletbc(np.float64(0.0), everywhere, spaces[2])
+        # Fewer points in the matrix do: it decides how fast Newton's method converges, not to what.
+        frame = fl.frame._replace(dx=fl.frame.dx_creep) if fl.domain.mesh.geometry.dim == 3 else fl.frame
         F = forms.residuals(t, fl.u, fl.x_old, fl.state, k, fl.frame, case.load.plate)
         if case.wall.lithium == "exchange" and "void" in fl.domain.facet_names:
             self.exchange = Exchange(fl, self.motion, self.curvature, F[1])
             held.append(self.exchange.condition())
-        J = forms.jacobian(F, t, fl.u, du, k, fl.frame)
-        self.step_system = self._system(J, F, held)
+        rows = forms.residuals(t, fl.u, fl.x_old, fl.state, k, frame, case.load.plate)
+        J = forms.jacobian(rows, t, fl.u, du, k, frame)
+        self.step_system = self._system(case, J, F, held, "step")
         Fz = forms.frozen_residuals(t, fl.u, fl.state, k, fl.frame, case.load.plate)
-        Jz = [[ufl.derivative(row, fl.u[j], du[j]) for j in range(3)] for row in Fz]
-        self.frozen_system = self._system(Jz, Fz, [*held, frozen])
+        rows = forms.frozen_residuals(t, fl.u, fl.state, k, frame, case.load.plate)
+        Jz = [[ufl.derivative(row, fl.u[j], du[j]) for j in range(3)] for row in rows]
+        self.frozen_system = self._system(case, Jz, Fz, [*held, frozen], "start")
         f, q = fl.frame, t.x
         phi = laws.li_volume_fraction(fl.u.x, k)
         self.li_content = fem.form(f.weight * phi * q * f.dx)
@@ -165,9 +170,13 @@ class Newton:
         height = ufl.SpatialCoordinate(fl.domain.mesh)[up]
         self.under_collector = fem.form(f.weight * height * f.n[up] * f.ds(f.parts["collector"]))
 
-    def _system(self, jacobian: Any, residual: Any, conditions: list[fem.DirichletBC]) -> LinearSolver:
-        metal = LinearSolver(jacobian, residual, conditions, self.offsets)
-        return metal if self.electrolyte is None else CoupledSolver(metal, self.electrolyte)
+    def _system(
+        self, case: Case, jacobian: Any, residual: Any, conditions: list[fem.DirichletBC], name: str
+    ) -> LinearSystem:
+        if self.electrolyte is None:
+            return linear_system(case, self.fields, jacobian, residual, conditions, self.offsets, name)
+        metal = LinearSolver(jacobian, residual, conditions, self.offsets, name, case.solver.petsc)
+        return CoupledSolver(metal, self.electrolyte)
 
     def _points(self) -> None:
         """What is needed at quadrature points: where the state's dofs are, rates and weights there."""
@@ -283,7 +292,7 @@ class Newton:
 
     # --- solves -----------------------------------------------------------------------------------------------------
 
-    def _increment(self, system: LinearSolver) -> tuple[float, float]:
+    def _increment(self, system: LinearSystem) -> tuple[float, float]:
         """Solve, update (v, p, x); returns max |dx| and max |dv| over max |v|."""
         self.counts.linear += system.solve()
         self.counts.newton += 1

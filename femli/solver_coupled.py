@@ -24,7 +24,7 @@ class CoupledSolver(LinearSolver):
 
     def __init__(self, metal: LinearSolver, electrolyte: Electrolyte) -> None:
         self.metal, self.electrolyte = metal, electrolyte
-        self.workspace = metal.workspace
+        self.workspace, self.expert = metal.workspace, metal.expert
         self.A = PETSc.Mat()  # made at the first assembly: its pattern is that of assembled blocks
 
     def assemble(self, history: list[tuple[slice, Array]]) -> None:

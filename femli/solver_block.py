@@ -1,0 +1,222 @@
+"""The iterative linear solve of three dimensions: FGMRES with a block preconditioner, multigrid on the velocity.
+
+The matrix is [[A, C], [B, D]] with A the velocity block and D all other rows (pressure, composition, ...). The
+preconditioner is the upper triangle of its block factorisation: first y = S^-1 r_trailing, S approximating the Schur
+complement D - B A^-1 C (`forms_block.schur_block`), then v = A^-1 (r_v - C y) with one multigrid cycle for A^-1.
+"""
+
+from typing import Any, NamedTuple
+
+from mpi4py import MPI  # noqa: F401  (before dolfinx)
+
+import numpy as np
+from dolfinx import fem
+from dolfinx.fem import petsc as fem_petsc
+from numpy.typing import NDArray
+from petsc4py import PETSc
+
+from femli.solver_linear import (
+    ExpertOptions,
+    LinearSolver,
+    LinearSystem,
+    NotConvergedError,
+    Options,
+    matrix_form,
+)
+from femli.solver_multigrid import VelocityMultigrid
+
+Array = NDArray[np.float64]
+
+RTOL = 1e-3  # of the residual; Newton's iterations are then as many as with a direct solver
+SPARE = 3  # Krylov iterations more than just after a set-up that are cheaper than a new one
+USUAL = (5, 9)  # what counts as iterations just after a set-up, whatever an easy or a hard right-hand side took
+MOST = 100  # Krylov iterations before the solve counts as failed
+TRAILING_LU = 60_000  # dofs of the trailing block up to which it is factorised
+RESCUE_LU = 100_000  # dofs up to which MUMPS is tried where the Krylov solve failed
+
+
+class Approximation(NamedTuple):
+    """What the preconditioner is made of.
+
+    Attributes:
+        trailing: square array of forms, the approximate Schur complement.
+        coarse: the velocity block on P1.
+        space, coarse_space: P2 and P1 of the velocity.
+        coarse_conditions: what holds the velocity, on P1.
+    """
+
+    trailing: Any
+    coarse: Any
+    space: fem.FunctionSpace
+    coarse_space: fem.FunctionSpace
+    coarse_conditions: list[fem.DirichletBC]
+
+
+class BlockSolver(LinearSystem):
+    """FGMRES with the block preconditioner; falls back on MUMPS where it fails and the problem is small.
+
+    Args:
+        jacobian, residual, conditions, offsets: as in `LinearSystem`; the first row is the velocity's.
+        approximation: for the preconditioner.
+        name: of the solver; the prefix of its options.
+        options: PETSc options of the outer solver, `velocity_` (multigrid) and `trailing_`.
+        keep: go on with the set-up of an earlier matrix while that costs few iterations.
+    """
+
+    def __init__(
+        self,
+        jacobian: Any,
+        residual: Any,
+        conditions: list[fem.DirichletBC],
+        offsets: Array,
+        approximation: Approximation,
+        name: str,
+        options: Options,
+        keep: bool,
+    ) -> None:
+        super().__init__(jacobian, residual, conditions, offsets)
+        self.keep = keep
+        self.near, self.split = approximation, int(offsets[1])
+        self.dimension = self.L[0].mesh.topology.dim
+        self.blocks = [
+            [self.a[0][0], [self.a[0][1:]]],
+            [[[row[0]] for row in self.a[1:]], [row[1:] for row in self.a[1:]]],
+        ]
+        # Blocked storage of the velocity halves the time of assembly, and index traffic afterwards.
+        made = [
+            [fem_petsc.create_matrix(form, "baij" if i == j == 0 else None) for j, form in enumerate(row)]
+            for i, row in enumerate(self.blocks)
+        ]
+        self.parts: list[list[PETSc.Mat]] = made
+        self.A = PETSc.Mat().createNest(made, comm=made[0][0].getComm())
+        self.A.setUp()
+        self.trailing = matrix_form(approximation.trailing, self.dimension)
+        self.S = fem_petsc.create_matrix(self.trailing)
+        self.dx = self.b.duplicate()
+        self.expert = ExpertOptions(f"femli_{name}_", options)
+        with self.expert:
+            self._solvers()
+        self.rescue: LinearSolver | None = None
+        self.reference = 0  # Krylov iterations just after the last set-up
+        self.due = True  # whether the next solve begins with a set-up
+
+    def _solvers(self) -> None:
+        prefix, comm, near = self.expert.prefix, self.A.getComm(), self.near
+        velocity = [bc for bc in self.conditions if near.space._cpp_object.contains(bc._cpp_object.function_space)]
+        self.multigrid = VelocityMultigrid(
+            self.parts[0][0],
+            near.space,
+            near.coarse_space,
+            matrix_form(near.coarse, self.dimension),
+            velocity,
+            near.coarse_conditions,
+            f"{prefix}velocity_",
+        )
+        self.schur = PETSc.KSP().create(comm)
+        self.schur.setOptionsPrefix(f"{prefix}trailing_")
+        self.schur.setOperators(self.S)
+        self.schur.setType("preonly")
+        if self.S.getSize()[0] <= TRAILING_LU:
+            self.schur.getPC().setType("lu")
+            self.schur.getPC().setFactorSolverType("mumps")
+        else:
+            self.schur.getPC().setType("bjacobi")  # ILU(0) on each rank
+        self.schur.setFromOptions()
+        self.ksp = PETSc.KSP().create(comm)
+        self.ksp.setOptionsPrefix(prefix)
+        self.ksp.setOperators(self.A)
+        self.ksp.setType("fgmres")
+        self.ksp.setGMRESRestart(50)
+        self.ksp.setTolerances(rtol=RTOL, atol=1e-50, max_it=MOST)
+        self.ksp.getPC().setType("python")
+        self.ksp.getPC().setPythonContext(self)
+        self.ksp.setFromOptions()
+        self.most = self.ksp.max_it
+        self.r_trailing, self.y = self.S.createVecLeft(), self.S.createVecRight()
+        A00 = self.parts[0][0]
+        self.r_velocity, self.v, self.coupled = A00.createVecLeft(), A00.createVecRight(), A00.createVecLeft()
+
+    def assemble(self, history: list[tuple[slice, Array]]) -> None:
+        """Residual, matrix and preconditioner at the current state, as in `LinearSystem`."""
+        for forms, matrices in zip(self.blocks, self.parts, strict=True):
+            for form, matrix in zip(forms, matrices, strict=True):
+                self._fill(matrix, form)
+        self.A.assemble()
+        self.history = history
+        self.residual(history)
+
+    def _fill(self, matrix: PETSc.Mat, form: Any) -> None:
+        matrix.zeroEntries()
+        fem_petsc.assemble_matrix(matrix, form, bcs=self.conditions)
+        matrix.assemble()
+
+    def solve(self) -> int:
+        """Solve A dx = b to a relative residual; the increment is in `dx`. Returns the Krylov iterations.
+
+        Raises:
+            NotConvergedError: the system is not finite, or neither Krylov nor, where small, direct solver succeed.
+            CaseError: an expert option that nothing reads.
+        """
+        if not np.isfinite([self.b.norm(), *(M.norm() for row in self.parts for M in row)]).all():
+            raise NotConvergedError("the linear system is not finite")
+        iterations = 0
+        self.ksp.setInitialGuessNonzero(False)
+        if not self.due:
+            # The set-up of an earlier matrix, as long as it is worth it.
+            iterations = self._krylov(self.reference + 2 * SPARE)
+            self.due = iterations > self.reference + SPARE
+            if self.solved:
+                return iterations
+            self.ksp.setInitialGuessNonzero(bool(np.isfinite(self.dx.norm())))
+        self._set_up()
+        more = self._krylov(self.most)
+        self.reference = min(max(more, USUAL[0]), USUAL[1])
+        self.due = not (self.keep and self.solved)
+        iterations += more
+        if self.solved:
+            return iterations
+        if self.b.getSize() > RESCUE_LU:
+            raise NotConvergedError(
+                f"the iterative solver failed after {iterations} iterations "
+                f"(PETSc reason {self.ksp.getConvergedReason()})"
+            )
+        return iterations + self._direct()
+
+    @property
+    def solved(self) -> bool:
+        """Whether the last Krylov solve found the increment."""
+        return bool(self.ksp.is_converged and np.isfinite(self.dx.norm()))
+
+    def _set_up(self) -> None:
+        self._fill(self.S, self.trailing)
+        self.schur.setOperators(self.S)
+        self.schur.setUp()
+        self.multigrid.renew()
+
+    def _krylov(self, most: int) -> int:
+        with self.expert:
+            self.multigrid.refresh()
+            self.ksp.max_it = min(most, self.most)
+            self.ksp.solve(self.b, self.dx)
+        self.expert.check()
+        return int(self.ksp.getIterationNumber())
+
+    def _direct(self) -> int:
+        if self.rescue is None:
+            self.rescue = LinearSolver(self.a, self.L, self.conditions, self.offsets, "rescue")
+        self.rescue.assemble(self.history)
+        iterations = self.rescue.solve()
+        self.rescue.dx.copy(self.dx)
+        return iterations
+
+    def apply(self, pc: PETSc.PC, r: PETSc.Vec, z: PETSc.Vec) -> None:
+        """The preconditioner; PETSc calls it (r, z: all rows)."""
+        values, out = r.array_r, z.array_w
+        self.r_trailing.array[:] = values[self.split :]
+        self.schur.solve(self.r_trailing, self.y)
+        out[self.split :] = self.y.array_r
+        self.parts[0][1].mult(self.y, self.coupled)
+        self.r_velocity.array[:] = values[: self.split]
+        self.r_velocity.axpy(-1.0, self.coupled)
+        self.multigrid.pc.apply(self.r_velocity, self.v)
+        out[: self.split] = self.v.array_r

@@ -1,0 +1,132 @@
+"""Two-level multigrid for the velocity: P2 smoothed, P1 on the same cells solved or left to algebraic multigrid."""
+
+from mpi4py import MPI  # before dolfinx
+
+import numpy as np
+from dolfinx import fem
+from dolfinx.fem import petsc as fem_petsc
+from numpy.typing import NDArray
+from petsc4py import PETSc
+
+Array = NDArray[np.float64]
+
+SMOOTHING = 2  # Chebyshev steps, each a symmetric SOR sweep, before and after the coarse solve
+COARSE_LU = 30_000  # P1 velocity dofs up to which the coarse level is factorised
+
+
+class VelocityMultigrid:
+    """Multigrid for the velocity block.
+
+    Args:
+        fine: the block on P2; its values may change later, then `renew` is due.
+        space, coarse_space: P2 and P1 of the velocity.
+        form: the block on P1.
+        conditions, coarse_conditions: what holds components, on both.
+        prefix: of PETSc options.
+    """
+
+    def __init__(
+        self,
+        fine: PETSc.Mat,
+        space: fem.FunctionSpace,
+        coarse_space: fem.FunctionSpace,
+        form: fem.Form,
+        conditions: list[fem.DirichletBC],
+        coarse_conditions: list[fem.DirichletBC],
+        prefix: str,
+    ) -> None:
+        self.fine, self.form, self.conditions = fine, form, coarse_conditions
+        self.coarse = fem_petsc.create_matrix(form)
+        self.coarse.setNearNullSpace(rigid_motions(self.coarse, coarse_space))
+        self.pc = PETSc.PC().create(fine.getComm())
+        self.pc.setOptionsPrefix(prefix)
+        self.pc.setOperators(fine)
+        self.pc.setType("mg")
+        self.pc.setMGLevels(2)
+        self.pc.setMGInterpolation(1, prolongation(space, coarse_space, conditions, coarse_conditions))
+        smoother = self.pc.getMGSmoother(1)
+        smoother.setOperators(fine)
+        smoother.setType("chebyshev")
+        smoother.setTolerances(max_it=SMOOTHING)
+        smoother.getPC().setType("sor")
+        if fine.getComm().size == 1:
+            # Symmetric Gauss-Seidel of a positive matrix has no eigenvalue above 1; on several ranks it is estimated.
+            given = PETSc.Options(smoother.getOptionsPrefix())
+            given.setValue("ksp_chebyshev_eigenvalues", "0.1,1.1")
+            smoother.setFromOptions()
+            given.delValue("ksp_chebyshev_eigenvalues")
+        bottom = self.pc.getMGCoarseSolve()
+        bottom.setOperators(self.coarse)
+        bottom.setType("preonly")
+        if self.coarse.getSize()[0] <= COARSE_LU:
+            bottom.getPC().setType("lu")
+            bottom.getPC().setFactorSolverType("mumps")
+        else:
+            bottom.getPC().setType("gamg")
+        self.pc.setFromOptions()
+
+    def renew(self) -> None:
+        """Assemble the coarse matrix at the current state and set up its solver."""
+        self.coarse.zeroEntries()
+        fem_petsc.assemble_matrix(self.coarse, self.form, bcs=self.conditions)
+        self.coarse.assemble()
+        self.pc.getMGCoarseSolve().setOperators(self.coarse)
+
+    def refresh(self) -> None:
+        """Set up what is due for the current matrices: the smoother, and after `renew` the coarse solver."""
+        # PETSc 3.25 keeps the inverted diagonal blocks of earlier values; zeroing no rows makes it drop them.
+        self.fine.setOption(PETSc.Mat.Option.KEEP_NONZERO_PATTERN, False)  # type: ignore[arg-type]
+        self.fine.zeroRows([])
+        self.pc.setOperators(self.fine)
+        self.pc.getMGSmoother(1).setOperators(self.fine)
+        self.pc.setUp()
+        self.pc.getMGSmoother(1).setUp()
+        self.pc.getMGCoarseSolve().setUp()
+
+
+def prolongation(
+    space: fem.FunctionSpace,
+    coarse_space: fem.FunctionSpace,
+    conditions: list[fem.DirichletBC],
+    coarse_conditions: list[fem.DirichletBC],
+) -> PETSc.Mat:
+    """Interpolation from P1 to P2 between free dofs; held ones neither give nor take."""
+    P = fem_petsc.interpolation_matrix(coarse_space, space)
+    P.assemble()
+    masks = []
+    for vector, held in ((P.createVecLeft(), conditions), (P.createVecRight(), coarse_conditions)):
+        vector.set(1.0)
+        for bc in held:
+            dofs, owned = bc.dof_indices()
+            vector.array[dofs[:owned]] = 0.0
+        masks.append(vector)
+    P.diagonalScale(*masks)
+    return P
+
+
+def rigid_motions(matrix: PETSc.Mat, space: fem.FunctionSpace) -> PETSc.NullSpace:
+    """Motions without deviatoric strain that P1 holds: translations, rotations, and uniform growth (orthonormal)."""
+    dim = space.dofmap.index_map_bs
+    size = space.dofmap.index_map.size_local
+    x = space.tabulate_dof_coordinates()[:size, :dim]
+    comm = matrix.getComm().tompi4py()
+    low, high = np.min(x, axis=0, initial=np.inf), np.max(x, axis=0, initial=-np.inf)
+    comm.Allreduce(MPI.IN_PLACE, low, op=MPI.MIN)
+    comm.Allreduce(MPI.IN_PLACE, high, op=MPI.MAX)
+    x = (x - (low + high) / 2) / np.max(high - low)
+    motions = [np.tile(np.eye(dim)[c], (size, 1)) for c in range(dim)]
+    for a in range(dim):
+        for b in range(a):
+            turn = np.zeros((size, dim))
+            turn[:, a], turn[:, b] = -x[:, b], x[:, a]
+            motions.append(turn)
+    motions.append(x)
+    basis: list[PETSc.Vec] = []
+    for motion in motions:
+        vector = matrix.createVecRight()
+        vector.array[:] = motion.ravel()
+        for other in basis:
+            vector.axpy(-vector.dot(other), other)
+        vector.normalize()
+        basis.append(vector)
+    return PETSc.NullSpace().create(vectors=basis, comm=matrix.getComm())
