@@ -37,7 +37,8 @@ class Domain(NamedTuple):
         cell_names: region -> tag.
         facet_names: part -> tag, of the parts that this mesh has; contact and collector always.
         kinematics: "uniaxial" (1D), "plane", "axisymmetric" or "full" (3D).
-        voids: the seeded voids, um; empty for void-free foils and for a user's mesh.
+        voids: the seeded voids, um; empty for void-free foils, for a user's mesh and after a remeshing.
+        whole: on rank 0 the mesh as it was made (its points do not move); None on the other ranks.
     """
 
     mesh: dolfinx.mesh.Mesh
@@ -47,6 +48,7 @@ class Domain(NamedTuple):
     facet_names: dict[str, int]
     kinematics: str
     voids: tuple[SeededVoid, ...]
+    whole: PartedMesh | None = None
 
 
 def build(case: Case, comm: MPI.Intracomm) -> Domain:
@@ -69,16 +71,28 @@ def build(case: Case, comm: MPI.Intracomm) -> Domain:
                 raise MeshError(f"the mesh has {len(whole.cells)} cells for {comm.size} ranks; use fewer ranks")
         except FemliError as error:
             failure = error
-    names = None if whole is None else whole.names()
-    failure, names, voids = comm.bcast((failure, names, voids))
+    failure = comm.bcast(failure)
     if failure is not None:
         raise failure
+    return distribute(case, whole, voids, comm)
+
+
+def distribute(case: Case, whole: PartedMesh | None, voids: tuple[SeededVoid, ...], comm: MPI.Intracomm) -> Domain:
+    """Give every rank its share of the mesh that rank 0 holds; collective.
+
+    Args:
+        case: for dimension and kind of the geometry.
+        whole: on rank 0 the mesh, None on the others.
+        voids: on rank 0 the seeded voids.
+        comm: the ranks that share the mesh.
+    """
+    names, voids = comm.bcast((None if whole is None else whole.names(), voids))
     dimension = case.geometry.dimension
     mesh, cell_tags, facet_tags = _distributed(whole, dimension, comm)
     kinematics = {1: "uniaxial", 2: "plane", 3: "full"}[dimension]
     if "axis" in names or case.geometry.kind == "axisymmetric":
         kinematics = "axisymmetric"
-    return Domain(mesh, cell_tags, facet_tags, dict(REGIONS), names, kinematics, voids)
+    return Domain(mesh, cell_tags, facet_tags, dict(REGIONS), names, kinematics, voids, whole)
 
 
 def write(case: Case, path: str | Path) -> PartedMesh:

@@ -113,8 +113,12 @@ def placed(mesh: PartedMesh, axisymmetric: bool = False) -> PartedMesh:
     return mesh._replace(points=points)
 
 
-def check(mesh: PartedMesh) -> None:
+def check(mesh: PartedMesh, bent: bool = False) -> None:
     """Refuse a mesh on which the boundary conditions of femli would mean something else than they say.
+
+    Args:
+        mesh: the mesh.
+        bent: the collector may be bent, as it is in the course of a run.
 
     Raises:
         MeshError: a required part is missing, a boundary facet has no part or two, a part lies inside the
@@ -135,7 +139,8 @@ def check(mesh: PartedMesh) -> None:
             f"part contact is not the bottom of the mesh: metal lies {-mesh.points[:, last].min():.6g} um "
             "below it along the last coordinate"
         )
-    _check_plane(mesh, "collector", last, [mesh.points[:, last].max()], "the largest last coordinate")
+    if not bent:
+        _check_plane(mesh, "collector", last, [mesh.points[:, last].max()], "the largest last coordinate")
     if "axis" in mesh.names():
         _check_plane(mesh, "axis", 0, [0.0], "r = 0, the first coordinate")
         if mesh.points[:, 0].min() < 0.0:

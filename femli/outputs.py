@@ -9,7 +9,7 @@ import time as clock
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mpi4py import MPI
 
@@ -24,14 +24,32 @@ from femli.outputs_frames import Frames
 from femli.outputs_measures import INTERFACE_COLUMNS, InterfaceState, Measures
 from femli.solver import Newton
 from femli.stepper import Step, Stepper
-from femli.units import MAH_CM2, TIME
+from femli.units import LENGTH, MAH_CM2, TIME
 
 CHECKPOINT_SECONDS = 600.0
 HISTORY = "history.csv"
+EVENTS = "events.csv"
 SUMMARY = "summary.json"
 PACKAGES = ("femli", "dolfinx-solver-real", "fenics-dolfinx", "gmsh", "mpich", "numpy", "petsc4py")
+COUNTED = ("steps", "rejected_steps", "newton_iterations", "linear_iterations", "remeshings")
 
 log = logging.getLogger("femli")
+
+
+class Happening(NamedTuple):
+    """An event of a run.
+
+    Attributes:
+        kind: what has happened (columns of `events.csv`).
+        x: where [um], if anywhere.
+        void: change of the voids' area [um2] or volume [um3].
+        shift: rigid shift of the collector that makes up for it [um].
+    """
+
+    kind: str
+    x: float | None
+    void: float
+    shift: float = 0.0
 
 
 @dataclass
@@ -63,6 +81,8 @@ class Tally:
             "li_balance_error": 0.0,
             "host_balance_error": 0.0,
             "wall_time": 0.0,
+            "remeshings": 0,
+            "collector_shift": 0.0,
         }
 
     def add(self, step: Step) -> None:
@@ -108,6 +128,7 @@ class Recorder:
         self.measures = Measures(fields, newton)
         self.frames = Frames(folder, fields, newton, motion, electrode.omega_li)
         self.checkpoint = Checkpoint(folder, fields, newton, stepper, case.sha256())
+        self.voided = case.geometry.voids is not None or "void" in self.measures.integrals
         self.tally = Tally(*newton.totals())
         self.began = self.saved = clock.monotonic()
         self.earlier = 0.0
@@ -116,6 +137,38 @@ class Recorder:
         self.void_column = (
             "void_volume [m^3]" if fields.frame.kinematics in ("axisymmetric", "full") else "void_area [m^2]"
         )
+
+    def adopt(self, newton: Newton) -> None:
+        """Go on with the solver of another mesh; what has been counted and written stays."""
+        self.newton, self.fields = newton, newton.fields
+        self.measures = Measures(self.fields, newton)
+        written, damaged = self.frames.written, self.checkpoint.damaged
+        self.frames = Frames(self.folder, self.fields, newton, newton.motion, self.electrode.omega_li)
+        self.checkpoint = Checkpoint(self.folder, self.fields, newton, self.stepper, self.case.sha256())
+        self.frames.written, self.checkpoint.damaged = written, damaged
+
+    def happened(self, event: Happening) -> None:
+        """A row of the events, and the sums over them."""
+        self.tally.values["remeshings"] += event.kind == "remesh"
+        self.tally.values["collector_shift"] += event.shift
+        power = 3 if self.fields.frame.kinematics in ("axisymmetric", "full") else 2
+        row = {
+            "time [s]": self.time(),
+            "capacity [mAh/cm^2]": self.capacity() / MAH_CM2,
+            "event [-]": event.kind,
+            "x [m]": "" if event.x is None else event.x * LENGTH,
+            "void_count [-]": self.measures.void_count,
+            f"void_{'volume' if power == 3 else 'area'}_change [m^{power}]": event.void * LENGTH**power,
+            "collector_shift [m]": event.shift * LENGTH,
+        }
+        if self.comm.rank == 0:
+            path = self.folder / EVENTS
+            fresh = not path.exists()
+            with path.open("a", newline="", encoding="utf-8") as file:
+                writer = csv.writer(file)
+                if fresh:
+                    writer.writerow(row)
+                writer.writerow([repr(float(v)) if isinstance(v, float) else v for v in row.values()])
 
     # --- numbers ----------------------------------------------------------------------------------------------------
 
@@ -146,7 +199,7 @@ class Recorder:
             "current_density [A/m^2]": self.case.load.current_density,
         }
         row |= {name: value(state) for name, value in INTERFACE_COLUMNS.items()}
-        if "void" in self.measures.integrals:
+        if self.voided:
             row |= {"void_count [-]": self.measures.void_count, self.void_column: state.void_size}
         row |= {"li_balance_error [-]": errors[0], "host_balance_error [-]": errors[1]}
         return row | {
@@ -240,6 +293,7 @@ class Recorder:
         self.frames.resume(self.time())
         if self.comm.rank == 0:
             truncate_history(self.folder / HISTORY, self.time())
+            truncate_history(self.folder / EVENTS, self.time() * (1 - 1e-9))  # a new mesh comes after the checkpoint
         self.state = self.measures.state()
 
     def progress(self, state: InterfaceState) -> float:
@@ -271,7 +325,7 @@ class Recorder:
             "pressure_min_Pa": v["pressure_min"],
             "li_balance_error": v["li_balance_error"],
             "host_balance_error": v["host_balance_error"],
-            **{k: int(v[k]) for k in ("steps", "rejected_steps", "newton_iterations", "linear_iterations")},
+            **{k: int(v[k]) for k in COUNTED},
             "dofs": int(dofs),
             "ranks": self.comm.size,
             "wall_time_s": self.wall_time(),
@@ -280,6 +334,9 @@ class Recorder:
             "case_sha256": self.case.sha256(),
             "laws": laws_of(self.case),
         }
+        if self.voided:
+            summary["void_count"] = self.measures.void_count
+            summary["collector_shift_m"] = v["collector_shift"] * LENGTH
         if self.state is not None:
             summary["li_fraction_interface_min"] = self.state.li_fraction_interface_min
             summary["contact_fraction"] = self.state.contact_fraction

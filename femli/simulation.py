@@ -13,8 +13,10 @@ from femli import fields as fields_room
 from femli import mesh
 from femli.case import Case
 from femli.errors import CaseError, SolveError
+from femli.evolution import Evolution
 from femli.motion import Motion
-from femli.outputs import HISTORY, SUMMARY, Recorder, StepReport
+from femli.outputs import EVENTS, HISTORY, SUMMARY, Recorder, StepReport
+from femli.outputs_checkpoint import stored_mesh
 from femli.solver import Newton
 from femli.stepper import Event, Stepper
 from femli.units import LENGTH, TIME
@@ -51,7 +53,10 @@ def run(
     """
     folder = claim(Path(out), resume, force, comm)
     electrode = case.electrode_properties()
-    domain = mesh.build(case, comm)
+    if resume:
+        domain = mesh.distribute(case, stored_mesh(folder, case.sha256(), comm), (), comm)
+    else:
+        domain = mesh.build(case, comm)
     fields = fields_room.create(domain, case, electrode)
     motion = Motion(fields)
     newton = Newton(fields, motion, case, electrode)
@@ -63,18 +68,37 @@ def run(
     else:
         stepper.start()
         recorder.start()
-    return march(case, stepper, recorder, on_step)
+    return march(case, stepper, recorder, evolution_of(case, stepper, recorder), on_step)
+
+
+def evolution_of(case: Case, stepper: Stepper, recorder: Recorder) -> Evolution | None:
+    """What renews the mesh of a run: where voids were seeded in 2D."""
+    if case.geometry.voids is None or case.geometry.dimension != 2 or not recorder.voided:
+        return None
+    stepper.remeshed = True
+    return Evolution(case, recorder.electrode, stepper, recorder)
 
 
 def march(
-    case: Case, stepper: Stepper, recorder: Recorder, on_step: Callable[[StepReport], None] | None
+    case: Case,
+    stepper: Stepper,
+    recorder: Recorder,
+    evolution: Evolution | None,
+    on_step: Callable[[StepReport], None] | None,
 ) -> dict[str, Any]:
     """Step until a stop condition holds; a failure leaves its last good state and a summary."""
     done = (event.reason for event in stepper.events if event.value() <= MET)
     reason = next(done, None) or reached(case, stepper.levels[0].time)
     try:
         while reason is None:
-            step = stepper.advance()
+            if evolution is not None:
+                evolution.watch()
+            try:
+                step = stepper.advance()
+            except SolveError:
+                if evolution is None or not evolution.second_chance():
+                    raise
+                continue
             report = recorder.record(step)
             if on_step is not None:
                 on_step(report)
@@ -88,13 +112,15 @@ def march(
 
 def stop_events(case: Case, recorder: Recorder) -> list[Event]:
     """Stop conditions that are found by root finding: depletion, contact loss, exhaustion."""
-    m, stop = recorder.measures, case.stop
-    events = [Event("exhausted", lambda: m.thickness() - stop.thickness / LENGTH)]
+    stop = case.stop
+    # The measures change with the mesh: they are asked for anew each time.
+    events = [Event("exhausted", lambda: recorder.measures.thickness() - stop.thickness / LENGTH)]
     if stop.li_fraction is not None:
         limit = stop.li_fraction
-        events.append(Event("li_depleted", lambda: m.li_fraction_min() - limit))
-    if recorder.measures.void_count:
-        events.append(Event("contact_lost", lambda: m.contact_fraction() - stop.contact_fraction))
+        events.append(Event("li_depleted", lambda: recorder.measures.li_fraction_min() - limit))
+    if recorder.voided:
+        least = stop.contact_fraction
+        events.append(Event("contact_lost", lambda: recorder.measures.contact_fraction() - least))
     return events
 
 
@@ -160,7 +186,7 @@ def _claim(folder: Path, resume: bool, force: bool) -> str | None:
         probe = folder / ".femli-probe"
         probe.touch()
         probe.unlink()
-        for name in (HISTORY, SUMMARY, "fields.pvd"):
+        for name in (HISTORY, EVENTS, SUMMARY, "fields.pvd"):
             (folder / name).unlink(missing_ok=True)
         for name in ("checkpoint", "fields"):
             if (folder / name).is_dir():

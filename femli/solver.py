@@ -28,6 +28,7 @@ from femli.units import STRESS, TIME
 
 Array = NDArray[np.float64]
 
+SUNK = 0.02  # a wall may sink this much into the electrolyte, over the size of its facets, before it is laid on it
 STILL = 1e-7  # um; a mesh that moves less in a step is at rest, and only round-off is left in its motion
 
 
@@ -81,6 +82,11 @@ class Newton:
         self.full_area = total(self.comm, fem.assemble_scalar(self.interface_area))
         self.counts = Counts()
 
+    def close(self) -> None:
+        """Give back what PETSc holds, for the mesh motion as well; nothing works afterwards."""
+        for system in (self.step_system, self.frozen_system, self.motion):
+            system.close()
+
     def _rows(self) -> None:
         spaces = [u.function_space for u in self.fields.u]
         sizes = [V.dofmap.index_map.size_local * V.dofmap.index_map_bs for V in spaces]
@@ -113,8 +119,8 @@ class Newton:
             fem.form(forms.host_increment(q, fl.u, fl.x_old, k, f)),
         ]
         one = fem.Constant(fl.domain.mesh, 1.0)
-        # The collector is plane at the start and as wide as the interface, voids included.
-        self.interface_area = fem.form(f.weight * one * f.ds(f.parts["collector"]))
+        # The shadow of the collector, however bent, is the interface, voids included.
+        self.interface_area = fem.form(f.weight * f.n[fl.domain.mesh.geometry.dim - 1] * f.ds(f.parts["collector"]))
         self.contact_area = fem.form(f.weight * one * f.ds(f.parts["contact"]))
 
     def _points(self) -> None:
@@ -273,8 +279,8 @@ class Newton:
         self.motion.advance(step.positions, step.last_displacement, step.rate, step.a2)
         if not self.comm.allreduce(bool(np.all(self.motion.volumes() > 0)), op=MPI.LAND):
             raise NotConvergedError("the mesh turned inside out")
-        height, where = self.motion.wall_height()
-        if height < 0:
+        depth, where = self.motion.wall_depth()
+        if depth > SUNK:
             raise NotConvergedError(f"a void wall goes through the electrolyte at {where:.4g} um")
         self._share_current()
         change, size = largest(self.comm, np.max(np.abs(U - old), initial=0.0), np.max(np.abs(U), initial=0.0))

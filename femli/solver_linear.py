@@ -38,6 +38,11 @@ class LinearSolver:
         held = [self._local(bc, offsets) for bc in conditions]
         self.held = np.unique(np.concatenate(held))
 
+    def close(self) -> None:
+        """Give back what PETSc holds; nothing works afterwards."""
+        for owned in (self.ksp, self.A, self.b, self.dx):
+            owned.destroy()
+
     def _local(self, bc: fem.DirichletBC, offsets: Array) -> NDArray[np.int64]:
         dofs, owned = bc.dof_indices()
         for row, form in enumerate(self.L):

@@ -117,12 +117,22 @@ class Stepper:
     """
 
     def __init__(self, newton: Newton, case: Case, targets: Callable[[float], float], events: list[Event]) -> None:
-        self.newton, self.case, self.targets, self.events = newton, case, targets, events
-        self.fields, self.motion, self.comm = newton.fields, newton.motion, newton.comm
+        self.case, self.targets, self.events = case, targets, events
+        self._take(newton)
+        self.remeshed = False  # somebody renews the mesh where a wall comes down
         self.tolerance = case.solver.time_tolerance
         self.smallest = case.solver.smallest_step / TIME
         self.levels: list[Level] = []
         self.index = self._first_rung()  # rung of the ladder of the next step
+
+    def _take(self, newton: Newton) -> None:
+        self.newton, self.fields, self.motion, self.comm = newton, newton.fields, newton.motion, newton.comm
+
+    def adopt(self, newton: Newton, time: float, drop: int) -> None:
+        """Go on from the state of another solver at a time [h]: backward Euler first, `drop` rungs lower."""
+        self._take(newton)
+        self.levels = [self.capture(time)]
+        self.index -= drop
 
     # --- levels -----------------------------------------------------------------------------------------------------
 
@@ -152,6 +162,8 @@ class Stepper:
         Raises:
             SolveError: with the place.
         """
+        if self.remeshed:
+            return
         height, where = self.motion.wall_height()
         if height < TOUCH * self.motion.first_wall_height:
             raise SolveError(
@@ -223,10 +235,11 @@ class Stepper:
         self._check_walls()
         stress = self.newton.stress().copy()
         self.index = min(self.index, self._rung(self._largest()))
+        landing = self.motion.landing_time() if self.remeshed else np.inf
         rejected = 0
         reason = "the mesh is stretched too fast"
         while True:
-            dt, asked = self._clip(2.0 ** (self.index / 4) / TIME)
+            dt, asked = self._clip(min(2.0 ** (self.index / 4) / TIME, landing))
             if dt < self.smallest and not asked:
                 self.restore(stress)
                 raise SolveError(
