@@ -95,7 +95,10 @@ class Evolution:
             ratio = _edges(points, whole.cells) / self.born
             angle = float(mesh_parts.smallest_angles(whole._replace(points=points)).min())
             if angle < ANGLE or ratio.max() > STRETCHED or ratio.min() < 1 / STRETCHED:
-                reason = f"cells are out of shape (smallest angle {angle:.0f} degrees, edges {ratio.min():.2g} to {ratio.max():.2g} of their length)"
+                reason = (
+                    f"cells are out of shape (smallest angle {angle:.0f} degrees, edges {ratio.min():.2g} to "
+                    f"{ratio.max():.2g} of their length)"
+                )
         return reason
 
     def _outline(self, points: Floats) -> Outline:
@@ -127,7 +130,7 @@ class Evolution:
         """
         stepper, old = self.stepper, self.stepper.newton
         level = stepper.levels[0]
-        li, host = old.totals()
+        host = old.totals()[1]
         points, x = gathered(old.fields, None), gathered(old.fields, level.x)
         made, fault = None, None
         if points is not None and x is not None:
@@ -167,7 +170,7 @@ class Evolution:
             if remesh_events.due(outline, self.smallest) is None:
                 break
         shift = (old.metal() - outline.metal()) / outline.footing()
-        outline = outline._replace(collector=outline.collector + [0.0, shift])
+        outline = outline._replace(collector=outline.collector + np.array([0.0, shift]))
         whole = mesh_outline.meshed(outline, sizes)
         cells = self._whole().cells
         return Renewal(whole, remesh_transfer.carried(points, cells, x, whole.points), happenings, shift)

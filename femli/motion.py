@@ -71,8 +71,9 @@ class Motion:
     def _wall_size(self) -> Array:
         """Size of the wall facets around each P1 dof [um], zero off the walls."""
         size = fem.Function(self.scalar)
-        ds = self.fields.frame.ds(self.fields.frame.parts["void"])
-        fem.assemble_vector(size.x.array, fem.form(ufl.TestFunction(self.scalar) * ds))
+        f, q = self.fields.frame, ufl.TestFunction(self.scalar)
+        form = fem.form(q * f.ds(f.parts["void"]) + self.fields.k.zero * q * f.dx)
+        fem.assemble_vector(size.x.array, form)
         add_ghosts(size)
         return size.x.array ** (1 / max(self.dim - 1, 1))
 
