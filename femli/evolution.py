@@ -34,7 +34,7 @@ log = logging.getLogger("femli")
 ANGLE = 15.0  # degrees; a cell with a smaller one asks for a new mesh
 STRETCHED = 2.0  # so does one with an edge so much longer or shorter than when it was made
 ROUNDS = 4  # how often new vertices may come down on the electrolyte at once
-RESTART = 12  # rungs of the ladder that the step drops by on a new mesh: a factor of 8
+RESTART = 24  # rungs of the ladder that the step drops by on a new mesh: a factor of 64
 
 
 class Renewal(NamedTuple):
@@ -144,7 +144,7 @@ class Evolution:
         newton = self._engine(made, old)
         conserve_host(newton, host)
         try:
-            newton.consistent()
+            solve_anew(newton, old)
         except NotConvergedError as error:
             raise SolveError(f"{reason} at t = {level.time * TIME:.6g} s: on the new mesh {error}") from error
         newton.motion.follow()
@@ -225,6 +225,23 @@ def scatter(fields: Fields, x: Floats) -> None:
     """Set the Li fraction from its values at the points of the whole mesh."""
     nodes = fields.domain.mesh.geometry.input_global_indices[fields.node_of_dof]
     fields.u.x.x.array[:] = x[nodes]
+
+
+def solve_anew(newton: Newton, old: Newton) -> None:
+    """Velocity and pressure on the new mesh, from the stress at the nearest points of the old one.
+
+    Raises:
+        NotConvergedError: neither so nor from uniform viscosity.
+    """
+    comm, order = newton.comm, old.fields.domain.mesh.topology.original_cell_index
+    parts = comm.allgather((order[: len(old.cells)], old.places(), old.stress()))
+    cells = np.concatenate([np.repeat(part[0], len(old.corner_weights)) for part in parts])
+    first = np.argsort(cells, kind="stable")  # the same order on any number of ranks
+    places, stress = (np.concatenate([part[k] for part in parts])[first] for k in (1, 2))
+    try:
+        newton.consistent(remesh_transfer.nearest(places, stress, newton.places()))
+    except NotConvergedError:
+        newton.consistent()
 
 
 def conserve_host(newton: Newton, host: float) -> None:

@@ -90,11 +90,17 @@ def touched(outline: Outline, h: float) -> tuple[Outline, list[Happening]]:
         pieces.append((outline.bottom[last:a], outline.is_open[last:a]))
         line, opened = _lowered(outline.bottom[a : b + 1], down[a : b + 1], h)
         part = Outline(line, opened, outline.collector, outline.axisymmetric)
-        change = part.voids() - outline.void((a, b))
         if not opened.all():
-            count = len(part.walls())
-            kind = {0: "collapse", 1: "contact_advance"}.get(count, "split")
-            found.append(Happening(kind, float(line[:-1][~opened, 0].mean()), change))
+            middle = float(
+                np.average((line[1:, 0] + line[:-1, 0])[~opened] / 2, weights=np.diff(line[:, 0])[~opened] + 1e-9)
+            )
+            # What is cut off beside a larger piece and too small to be followed is part of the advance.
+            pockets = [wall for wall in part.walls() if not resolvable(part, wall, h)]
+            for wall in reversed(pockets if len(pockets) < len(part.walls()) else []):
+                part = _closed(part, wall)
+            kind = {0: "collapse", 1: "contact_advance"}.get(len(part.walls()), "split")
+            found.append(Happening(kind, middle, part.voids() - outline.void((a, b))))
+            line, opened = part.bottom, part.is_open
         pieces.append((line[:-1], opened))
         last = b
     pieces.append((outline.bottom[last:], outline.is_open[last:]))
@@ -187,12 +193,16 @@ def collapsed(outline: Outline, h: float) -> tuple[Outline, list[Happening]]:
         gone = [w for w in outline.walls() if not resolvable(outline, w, 2 * h if _holds(outline, w, met) else h)]
         if not gone:
             return outline, found
-        (a, b), line = gone[0], outline.bottom
-        found.append(Happening("collapse", float(line[[a, b], 0].mean()), -outline.void((a, b))))
-        feet = line[[a, b]] * [1.0, 0.0]
-        bottom = np.concatenate([line[:a], feet, line[b + 1 :]])
-        is_open = np.concatenate([outline.is_open[:a], [False], outline.is_open[b:]])
-        outline = outline._replace(bottom=bottom, is_open=is_open)
+        found.append(Happening("collapse", float(outline.bottom[list(gone[0]), 0].mean()), -outline.void(gone[0])))
+        outline = _closed(outline, gone[0])
+
+
+def _closed(outline: Outline, wall: tuple[int, int]) -> Outline:
+    """The outline without one void: contact from one of its ends to the other."""
+    (a, b), line = wall, outline.bottom
+    feet = line[[a, b]] * [1.0, 0.0]
+    is_open = np.concatenate([outline.is_open[:a], [False], outline.is_open[b:]])
+    return outline._replace(bottom=np.concatenate([line[:a], feet, line[b + 1 :]]), is_open=is_open)
 
 
 def _holds(outline: Outline, wall: tuple[int, int], met: tuple[float, float] | None) -> bool:

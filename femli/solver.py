@@ -135,6 +135,14 @@ class Newton:
         self.point_dofs = scalar.dofmap.list[self.cells].ravel()
         w = ufl.TestFunction(scalar)
         self.weight_form = fem.form(fl.frame.weight * w * fl.frame.dx_creep)
+        corners = 1 - points.sum(axis=1, keepdims=True)
+        self.corner_weights = np.hstack([corners, points])
+
+    def places(self) -> Array:
+        """Where the state's points are [um], (points, dim)."""
+        geometry = self.fields.domain.mesh.geometry
+        nodes = geometry.x[geometry.dofmaps[0][self.cells]][:, :, : geometry.dim]
+        return np.einsum("qc,kcd->kqd", self.corner_weights, nodes).reshape(-1, geometry.dim)
 
     # --- the state at quadrature points ---------------------------------------------------------------------------
 
@@ -221,22 +229,27 @@ class Newton:
         dv, v, dx = largest(self.comm, sizes[0][0], sizes[0][1], sizes[2][0])
         return dx, dv / max(v, 1e-300)
 
-    def consistent(self) -> None:
-        """Velocity, pressure and stress at the given composition: the state at t = 0.
+    def consistent(self, stress: Array | None = None) -> None:
+        """Velocity, pressure and stress at the given composition: the state at t = 0, or on a new mesh.
+
+        Args:
+            stress: a guess at the state's points [MPa]; without one, uniform viscosity.
 
         Raises:
             NotConvergedError: after 40 iterations.
         """
         k, law = self.fields.k, self.law
         self._share_current()
-        s0 = max(np.sqrt(3) * float(k.stack_pressure.value) / law.n, 1.5)
-        viscosity = s0 / (3 * law.A * s0**law.n)
-        n = len(self.point_dofs)
-        zero = np.zeros((n, law.metric.shape[0]))
-        self._set_state(zero, np.full(n, 2 * viscosity), np.zeros(n))
-        self.frozen_system.assemble([])
-        self._increment(self.frozen_system)
-        self.set_stress(law.stress(self.strain_rate()))
+        if stress is not None:
+            self.set_stress(stress)
+        else:
+            s0 = max(np.sqrt(3) * float(k.stack_pressure.value) / law.n, 1.5)
+            viscosity = s0 / (3 * law.A * s0**law.n)
+            n = len(self.point_dofs)
+            self._set_state(np.zeros((n, law.metric.shape[0])), np.full(n, 2 * viscosity), np.zeros(n))
+            self.frozen_system.assemble([])
+            self._increment(self.frozen_system)
+            self.set_stress(law.stress(self.strain_rate()))
         for _ in range(40):
             self.frozen_system.assemble([])
             self._increment(self.frozen_system)
