@@ -288,7 +288,6 @@ class Recorder:
     def resume(self) -> None:
         """Restore the last checkpoint; rows and frames after it are dropped and written again."""
         self.tally.values |= self.checkpoint.load()
-        self.tally.values.pop("rung", None)
         self.earlier = self.tally.values["wall_time"]
         self.frames.resume(self.time())
         if self.comm.rank == 0:

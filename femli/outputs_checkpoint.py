@@ -112,7 +112,9 @@ class Checkpoint:
             new = self.folder / (FILE + ".new")
             with h5py.File(new, "w") as file:
                 file.attrs["case_sha256"] = self.sha256
-                file.attrs["numbers"] = json.dumps({**numbers, "rung": self.stepper.index})
+                file.attrs["numbers"] = json.dumps(
+                    {**numbers, "rung": self.stepper.index, "restart": self.stepper.restart}
+                )
                 file["stress"], file["w"] = stress, w
                 if self.fields.domain.whole is not None:
                     for name, array in self.fields.domain.whole._asdict().items():
@@ -148,7 +150,7 @@ class Checkpoint:
             displacement = self._local(W, rows["displacement"])
             levels.append(Level(time, v, p, x, nodes, displacement, (increments[0], increments[1])))
         self.stepper.levels = levels
-        self.stepper.index = data["numbers"]["rung"]
+        self.stepper.index, self.stepper.restart = data["numbers"].pop("rung"), data["numbers"].pop("restart")
         tensor = self.fields.state.stress.function_space
         self.fields.state.stress.x.array[:] = self._local(tensor, data["stress"])
         self.fields.w.x.array[:] = self._local(W, data["w"])

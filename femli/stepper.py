@@ -26,6 +26,7 @@ GROWTH = 4  # a step is at most 2^(4/4) = 2 times the last one: BDF2 stays zero-
 SAFETY = 0.8
 STRETCH = 0.2  # largest stretch of a cell in one step
 EVENT_TRIES = 12
+NO_RUNG = 1000  # higher than any
 TOUCH = 0.02  # a wall node this low, over its height at the start, has come down on the electrolyte
 
 
@@ -124,6 +125,8 @@ class Stepper:
         self.smallest = case.solver.smallest_step / TIME
         self.levels: list[Level] = []
         self.index = self._first_rung()  # rung of the ladder of the next step
+        self.restart = NO_RUNG  # rung of the first step after the last restart
+        self.restarted = False
 
     def _take(self, newton: Newton) -> None:
         self.newton, self.fields, self.motion, self.comm = newton, newton.fields, newton.motion, newton.comm
@@ -132,7 +135,8 @@ class Stepper:
         """Go on from the state of another solver at a time [h]: backward Euler first, `drop` rungs lower."""
         self._take(newton)
         self.levels = [self.capture(time)]
-        self.index -= drop
+        self.index = min(self.index - drop, self.restart + GROWTH)
+        self.restarted = True
 
     # --- levels -----------------------------------------------------------------------------------------------------
 
@@ -263,6 +267,8 @@ class Stepper:
         stop = self._event(dt, stress)
         if stop is not None:
             dt, counts, asked = stop[1], stop[2], True
+        if self.restarted:
+            self.restart, self.restarted = self._rung(dt), False
         self.levels = [self.capture(self.levels[0].time + dt), *self.levels[:2]]
         growth = (SAFETY / max(error, 1e-9)) ** (1 / 3)
         wish = self._rung(dt * min(growth, 2.0))
