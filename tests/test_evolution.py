@@ -12,10 +12,13 @@ import pyvista as pv
 import verification_runs as runs
 
 import femli
-from femli import fields, mesh
+from femli import fields, mesh, mesh_outline
 from femli.case import Case
+from femli.mesh_parts import PartedMesh
+from femli.mesh_resolution import Resolution
 from femli.motion import Motion
 from femli.outputs import Recorder
+from femli.remesh_outline import Outline
 from femli.simulation import evolution_of
 from femli.solver import Newton
 from femli.stepper import Stepper
@@ -175,3 +178,86 @@ def test_same_events_on_two_ranks(closing: tuple[Path, Path], tmp_path: Path) ->
     assert one["event [-]"].tolist() == two["event [-]"].tolist()
     np.testing.assert_allclose(two["time [s]"], one["time [s]"], rtol=1e-6)
     np.testing.assert_allclose(two["x [m]"], one["x [m]"], rtol=1e-6)
+
+
+# A slit in a Newtonian metal (viscosity 1/(3 A) = 3333 MPa s) that no current flows through and only creep closes.
+SLIT = """
+[geometry]
+dimension = 2
+width = "16 um"
+electrode_thickness = "14 um"
+[geometry.mesh]
+interface_size = "0.8 um"
+growth = 1.4
+edge_size = "0.02 um"
+[[geometry.voids.list]]
+x = "8 um"
+half_width = "2 um"
+height = "0.2 um"
+[electrode]
+material = { base = "Li", creep_exponent = 1.0, creep_prefactor = "1e-4 / MPa / s" }
+stress_coupling = false
+[load]
+current_density = "0 A/m^2"
+stack_pressure = "5 MPa"
+[stop]
+time = "1 h"
+[solver]
+time_tolerance = 2e-3
+"""
+HALF, HEIGHT = 2.0, 0.2  # um
+RATE = 5.0 / 2 * 3e-4 * 3600 * HALF  # P/(2 eta) b [um/h]
+
+
+def slit(power: float) -> PartedMesh:
+    """The mesh of a slit whose roof is z = h (1 - |x/b|^m)^(1/m): 2 is the ellipse, large m a flat top."""
+    t = np.linspace(np.pi, 0, 61)
+    across, up = np.cos(t), np.sin(t)
+    size = (np.abs(across) ** power + up**power) ** (1 / power)
+    wall = np.column_stack([8 + HALF * across / size, HEIGHT * up / size])
+    wall[[0, -1]] = [[8 - HALF, 0.0], [8 + HALF, 0.0]]
+    wall[30, 0] = 8.0
+    bottom = np.concatenate([[[0.0, 0.0]], wall, [[16.0, 0.0]]])
+    is_open = np.array([False, *[True] * 60, False])
+    made = Outline(bottom, is_open, np.array([[0.0, 14.0], [16.0, 14.0]]), False)
+    first = Resolution(interface=0.8, size=1.5, lateral=(), growth=1.4, edges=(0.05,), walls=(0.1,))
+    sizes = mesh_outline.sizes_of(made, first)
+    return mesh_outline.meshed(mesh_outline.resampled(made, sizes), sizes)
+
+
+@pytest.mark.parametrize(("power", "kind", "early", "left"), [(12.0, "split", 0.1, 0.21), (2.0, "any", 0.15, 0.07)])
+def test_vb10_a_flat_slit_splits_and_an_ellipse_closes_at_once(
+    power: float, kind: str, early: float, left: float, tmp_path: Path
+) -> None:
+    # Exact for a slit (h << b) in an unbounded Newtonian metal: the roof sinks at (P/2 eta) sqrt(b^2 - x^2). A flat top
+    # so touches first at its centre, after h/(P b/2 eta), with 1 - pi/4 = 0.21 of its area left (measured 0.18); an
+    # ellipse closes everywhere at that time: nothing has touched before an eighth of its area is left (0.115), when
+    # the vertices beside the tips are within the tolerance. Here h/b = 0.1 and the foil is 8 b wide: rates to 10 %.
+    case = femli.load(runs.written(tmp_path, SLIT))
+    electrode = case.electrode_properties()
+    owned = fields.create(mesh.distribute(case, slit(power), (), MPI.COMM_WORLD), case, electrode)
+    motion = Motion(owned)
+    newton = Newton(owned, motion, case, electrode)
+    stepper = Stepper(newton, case, lambda _time: np.inf, [])
+    stepper.start()
+    recorder = Recorder(tmp_path, case, electrode, owned, newton, motion, stepper)
+    evolution = evolution_of(case, stepper, recorder)
+    assert evolution is not None
+    start = recorder.measures.state().void_size
+    stepper.advance()
+    points = owned.domain.mesh.geometry.x[owned.node_of_dof][motion.on_void & ~motion.on_triple]
+    sinking = -owned.w.x.array.reshape(-1, 2)[motion.on_void & ~motion.on_triple, 1]
+    inner = np.abs(points[:, 0] - 8) < 0.7 * HALF
+    theory = RATE * np.sqrt(1 - ((points[:, 0] - 8) / HALF) ** 2)
+    np.testing.assert_allclose(sinking[inner], theory[inner], rtol=0.1)
+    while not (tmp_path / "events.csv").exists():
+        size, time = recorder.measures.state().void_size, stepper.levels[0].time
+        evolution.watch()
+        stepper.advance()
+    assert time == pytest.approx(HEIGHT / RATE, rel=early)
+    assert size / start == pytest.approx(left, abs=0.06)
+    if kind == "split":
+        first = events(tmp_path).iloc[0]
+        assert first["event [-]"] == "split"
+        assert first["x [m]"] == pytest.approx(8e-6, abs=0.1e-6)
+        assert recorder.measures.void_count == 2
