@@ -70,6 +70,8 @@ class Evolution:
         if whole is not None:
             self.chains = chains(whole, self.axisymmetric)
             self.born = _edges(whole.points, whole.cells)
+            # Between contact and a flat wall no mesh has better cells than the wedge itself.
+            self.sharpest = min(ANGLE, 0.6 * float(mesh_parts.smallest_angles(whole).min()))
 
     # --- when -------------------------------------------------------------------------------------------------------
 
@@ -94,7 +96,7 @@ class Evolution:
             whole = self._whole()
             ratio = _edges(points, whole.cells) / self.born
             angle = float(mesh_parts.smallest_angles(whole._replace(points=points)).min())
-            if angle < ANGLE or ratio.max() > STRETCHED or ratio.min() < 1 / STRETCHED:
+            if angle < self.sharpest or ratio.max() > STRETCHED or ratio.min() < 1 / STRETCHED:
                 reason = (
                     f"cells are out of shape (smallest angle {angle:.0f} degrees, edges {ratio.min():.2g} to "
                     f"{ratio.max():.2g} of their length)"

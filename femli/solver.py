@@ -122,6 +122,9 @@ class Newton:
         # The shadow of the collector, however bent, is the interface, voids included.
         self.interface_area = fem.form(f.weight * f.n[fl.domain.mesh.geometry.dim - 1] * f.ds(f.parts["collector"]))
         self.contact_area = fem.form(f.weight * one * f.ds(f.parts["contact"]))
+        # The share of each owned P1 dof in the contact, as the mesh was made.
+        shares = self._owned(fem.form(f.weight * q * f.ds(f.parts["contact"]) + k.zero * q * f.dx))
+        self.contact_shares = shares / total(self.comm, float(shares.sum()))
 
     def _points(self) -> None:
         """What is needed at quadrature points: where the state's dofs are, rates and weights there."""
