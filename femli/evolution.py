@@ -19,8 +19,8 @@ from femli.materials import Electrode
 from femli.mesh_parts import Floats, PartedMesh
 from femli.mesh_resolution import Resolution, resolution
 from femli.motion import Motion
-from femli.outputs import Happening as Record
 from femli.outputs import Recorder
+from femli.outputs_events import Happening as Record
 from femli.remesh_events import Happening
 from femli.remesh_outline import Chains, Outline, chains, crossing
 from femli.seeding import seeded
@@ -192,8 +192,8 @@ class Evolution:
     def _tell(self, reason: str, made: Renewal | None) -> None:
         happenings, shift = self.comm.bcast(None if made is None else (made.happenings, made.shift))
         for happening in happenings:
-            self.recorder.happened(Record(*happening))
-        self.recorder.happened(Record("remesh", None, 0.0, shift))
+            self.recorder.happened(Record(happening.kind, happening.x, float(happening.void)))
+        self.recorder.happened(Record("remesh", None, 0.0, float(shift)))
         if self.comm.rank == 0:
             kinds = ", ".join(f"{h.kind} at x = {h.x:.4g} um" for h in happenings) or "no event"
             log.info("t = %.6g s: %s: new mesh (%s)", self.recorder.time(), reason, kinds)

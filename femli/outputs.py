@@ -9,7 +9,7 @@ import time as clock
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from mpi4py import MPI
 
@@ -20,6 +20,7 @@ from femli.fields import Fields
 from femli.materials import Electrode
 from femli.motion import Motion
 from femli.outputs_checkpoint import Checkpoint
+from femli.outputs_events import EVENTS, Happening, append
 from femli.outputs_frames import Frames
 from femli.outputs_measures import INTERFACE_COLUMNS, InterfaceState, Measures
 from femli.solver import Newton
@@ -28,28 +29,11 @@ from femli.units import LENGTH, MAH_CM2, TIME
 
 CHECKPOINT_SECONDS = 600.0
 HISTORY = "history.csv"
-EVENTS = "events.csv"
 SUMMARY = "summary.json"
 PACKAGES = ("femli", "dolfinx-solver-real", "fenics-dolfinx", "gmsh", "mpich", "numpy", "petsc4py")
 COUNTED = ("steps", "rejected_steps", "newton_iterations", "linear_iterations", "remeshings")
 
 log = logging.getLogger("femli")
-
-
-class Happening(NamedTuple):
-    """An event of a run.
-
-    Attributes:
-        kind: what has happened (columns of `events.csv`).
-        x: where [um], if anywhere.
-        void: change of the voids' area [um2] or volume [um3].
-        shift: rigid shift of the collector that makes up for it [um].
-    """
-
-    kind: str
-    x: float | None
-    void: float
-    shift: float = 0.0
 
 
 @dataclass
@@ -134,9 +118,7 @@ class Recorder:
         self.earlier = 0.0
         self.warned: set[str] = set()
         self.state: InterfaceState | None = None
-        self.void_column = (
-            "void_volume [m^3]" if fields.frame.kinematics in ("axisymmetric", "full") else "void_area [m^2]"
-        )
+        self.void_column = "void_volume [m^3]" if self.measures.power == 3 else "void_area [m^2]"
 
     def adopt(self, newton: Newton) -> None:
         """Go on with the solver of another mesh; what has been counted and written stays."""
@@ -151,24 +133,9 @@ class Recorder:
         """A row of the events, and the sums over them."""
         self.tally.values["remeshings"] += event.kind == "remesh"
         self.tally.values["collector_shift"] += event.shift
-        power = 3 if self.fields.frame.kinematics in ("axisymmetric", "full") else 2
-        row = {
-            "time [s]": self.time(),
-            "capacity [mAh/cm^2]": self.capacity() / MAH_CM2,
-            "event [-]": event.kind,
-            "x [m]": "" if event.x is None else event.x * LENGTH,
-            "void_count [-]": self.measures.void_count,
-            f"void_{'volume' if power == 3 else 'area'}_change [m^{power}]": event.void * LENGTH**power,
-            "collector_shift [m]": event.shift * LENGTH,
-        }
         if self.comm.rank == 0:
-            path = self.folder / EVENTS
-            fresh = not path.exists()
-            with path.open("a", newline="", encoding="utf-8") as file:
-                writer = csv.writer(file)
-                if fresh:
-                    writer.writerow(row)
-                writer.writerow([repr(float(v)) if isinstance(v, float) else v for v in row.values()])
+            when = (self.time(), self.capacity() / MAH_CM2)
+            append(self.folder / EVENTS, event, when, self.measures.void_count, self.measures.power)
 
     # --- numbers ----------------------------------------------------------------------------------------------------
 

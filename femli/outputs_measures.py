@@ -64,6 +64,7 @@ class Measures:
         self.contact_dofs = fem.locate_dofs_topological(u.x.function_space, self.dim - 1, facets)
         self.node_of_dof = fields.node_of_dof
         self.void_count = count_voids(fields)
+        self.power = 3 if f.kinematics in ("axisymmetric", "full") else 2  # of a length in the size of a void
 
     def _extreme(self, value: float, op: MPI.Op) -> float:
         return float(self.comm.allreduce(value, op=op))
@@ -103,7 +104,6 @@ class Measures:
         p = self.fields.u.p.x.array[self.contact_dofs]
         p_min, depth = self._pressure_min()
         void = self._integral("void") if "void" in self.integrals else 0.0
-        power = 3 if self.fields.frame.kinematics in ("axisymmetric", "full") else 2
         return InterfaceState(
             li_fraction_interface_min=self.li_fraction_min(),
             li_fraction_interface_mean=self._integral("x") / area,
@@ -113,7 +113,7 @@ class Measures:
             pressure_min_depth=max(depth, 0.0) * LENGTH,
             electrode_thickness=self.thickness() * LENGTH,
             contact_fraction=area / self.newton.full_area,
-            void_size=void * LENGTH**power,
+            void_size=void * LENGTH**self.power,
         )
 
 

@@ -15,8 +15,9 @@ from femli.case import Case
 from femli.errors import CaseError, SolveError
 from femli.evolution import Evolution
 from femli.motion import Motion
-from femli.outputs import EVENTS, HISTORY, SUMMARY, Recorder, StepReport
+from femli.outputs import HISTORY, SUMMARY, Recorder, StepReport
 from femli.outputs_checkpoint import stored_mesh
+from femli.outputs_events import EVENTS
 from femli.solver import Newton
 from femli.stepper import Event, Stepper
 from femli.units import LENGTH, TIME
