@@ -209,7 +209,7 @@ class Case(Section):
         if self.protocol:
             del data["load"]["current_density"]  # is the protocol's, see `_resolved`
         else:
-            data.pop("protocol")
+            data.pop("protocol", None)  # empty lists are not written
         return data
 
     def legs(self) -> tuple[Leg, ...]:

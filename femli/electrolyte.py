@@ -182,6 +182,12 @@ class Electrolyte:
             "slope": fem.form(f.weight * slope * contact),
         }
 
+    def close(self) -> None:
+        """Give back what PETSc holds; nothing works afterwards."""
+        products = () if self.blocks is None else (*self.blocks, self.middle, self.inner)
+        for owned in (self.R, self.back, *self.matrices.values(), *products):
+            owned.destroy()
+
     # --- numbers ----------------------------------------------------------------------------------------------------
 
     def integral(self, name: str) -> float:

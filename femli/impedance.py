@@ -25,8 +25,10 @@ from femli.electrolyte import Electrolyte
 from femli.errors import CaseError, SolveError
 from femli.fields import flux_of_current
 from femli.motion import Motion
+from femli.outputs_checkpoint import Checkpoint, stored_mesh
 from femli.solver import Newton
 from femli.solver_linear import LinearSolver
+from femli.stepper import Stepper
 
 Complex = NDArray[np.complex128]
 
@@ -53,8 +55,8 @@ class Spectrum(NamedTuple):
     exponent: float
 
 
-def fresh(case: Case, comm: MPI.Intracomm = MPI.COMM_WORLD) -> Newton:
-    """The electrode as it was made; collective.
+def fresh(case: Case, comm: MPI.Intracomm = MPI.COMM_WORLD, domain: mesh.Domain | None = None) -> Newton:
+    """The electrode as it was made, or on a mesh that is there already; collective.
 
     Raises:
         CaseError: the case has no electrolyte.
@@ -62,7 +64,7 @@ def fresh(case: Case, comm: MPI.Intracomm = MPI.COMM_WORLD) -> Newton:
     if case.electrolyte is None:
         raise CaseError("impedance: the case has no electrolyte; allowed: add an [electrolyte] section")
     electrode = case.electrode_properties()
-    fields = fields_room.create(mesh.build(case, comm), case, electrode)
+    fields = fields_room.create(domain or mesh.build(case, comm), case, electrode)
     return Newton(fields, Motion(fields), case, electrode)
 
 
@@ -227,10 +229,8 @@ def state_of(folder: Path, case: Case, comm: MPI.Intracomm) -> Newton:
     Raises:
         CaseError: there is none that can be used.
     """
-    from femli.outputs_checkpoint import Checkpoint
-    from femli.stepper import Stepper
-
-    newton = fresh(case, comm)
+    domain = mesh.distribute(case, stored_mesh(folder, case.sha256(), comm), (), comm)
+    newton = fresh(case, comm, domain)
     stepper = Stepper(newton, case)
     checkpoint = Checkpoint(folder, newton.fields, newton, stepper, case.sha256())
     checkpoint.load()

@@ -39,8 +39,10 @@ class Domain(NamedTuple):
         cell_names: region -> tag.
         facet_names: part -> tag, of the parts that this mesh has; contact and collector always.
         kinematics: "uniaxial" (1D), "plane", "axisymmetric" or "full" (3D).
-        voids: the seeded voids, um; empty for void-free foils and for a user's mesh.
+        voids: the seeded voids, um; empty for void-free foils, for a user's mesh and after a remeshing.
         electrolyte: what lies under the contact, or None.
+        whole: on rank 0 the electrode's mesh as it was made (its points do not move); None on the other ranks.
+        made: the same with the electrolyte, as it was made.
     """
 
     mesh: dolfinx.mesh.Mesh
@@ -51,6 +53,8 @@ class Domain(NamedTuple):
     kinematics: str
     voids: tuple[SeededVoid, ...]
     electrolyte: "ElectrolyteDomain | None" = None
+    whole: PartedMesh | None = None
+    made: PartedMesh | None = None
 
 
 class ElectrolyteDomain(NamedTuple):
@@ -82,12 +86,36 @@ def build(case: Case, comm: MPI.Intracomm) -> Domain:
     Raises:
         MeshError: on every rank, whatever went wrong on rank 0.
     """
-    regions: Regions | None = None
+    whole: PartedMesh | None = None
     voids: tuple[SeededVoid, ...] = ()
     failure: FemliError | None = None
     if comm.rank == 0:
         try:
             whole, voids = parted(case)
+        except FemliError as error:
+            failure = error
+    failure = comm.bcast(failure)
+    if failure is not None:
+        raise failure
+    return distribute(case, whole, voids, comm)
+
+
+def distribute(case: Case, whole: PartedMesh | None, voids: tuple[SeededVoid, ...], comm: MPI.Intracomm) -> Domain:
+    """Give every rank its share of the mesh that rank 0 holds; collective.
+
+    Args:
+        case: for dimension and kind of the geometry.
+        whole: on rank 0 the mesh, None on the others.
+        voids: on rank 0 the seeded voids.
+        comm: the ranks that share the mesh.
+
+    Raises:
+        MeshError: on every rank; there are fewer cells than ranks.
+    """
+    regions: Regions | None = None
+    failure: FemliError | None = None
+    if whole is not None:
+        try:
             regions = mesh_electrolyte.split(whole)
             for part in filter(None, regions[:2]):
                 if len(part.cells) < comm.size:
@@ -106,10 +134,11 @@ def build(case: Case, comm: MPI.Intracomm) -> Domain:
         kinematics = "axisymmetric"
     electrolyte = None
     if len(names) > 1:
-        made = _distributed(below, "electrolyte", dimension, comm)
-        electrolyte = ElectrolyteDomain(*made, names[1], kinematics, shared)
-    made = _distributed(metal, "electrode", dimension, comm)
-    return Domain(*made, {"electrode": REGIONS["electrode"]}, names[0], kinematics, voids, electrolyte)
+        parts = _distributed(below, "electrolyte", dimension, comm)
+        electrolyte = ElectrolyteDomain(*parts, names[1], kinematics, shared)
+    parts = _distributed(metal, "electrode", dimension, comm)
+    regions_here = {"electrode": REGIONS["electrode"]}
+    return Domain(*parts, regions_here, names[0], kinematics, voids, electrolyte, metal, whole)
 
 
 def electrolyte_alone(made: PartedMesh, axisymmetric: bool, comm: MPI.Intracomm) -> ElectrolyteDomain:

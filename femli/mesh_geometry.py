@@ -24,7 +24,7 @@ def parted(case: Case) -> tuple[PartedMesh, tuple[SeededVoid, ...]]:
         return whole, ()
     voids = seeded(case)
     sizes = resolution(case, voids)
-    depth, largest = _electrolyte(case)
+    depth, largest = electrolyte_size(case)
     if voids:
         whole = _voided(geometry, voids, sizes, depth, largest)
     else:
@@ -39,7 +39,7 @@ def parted(case: Case) -> tuple[PartedMesh, tuple[SeededVoid, ...]]:
     return whole, voids
 
 
-def _electrolyte(case: Case) -> tuple[float, float]:
+def electrolyte_size(case: Case) -> tuple[float, float]:
     """Thickness of the electrolyte and its largest cell, um; zeros without one."""
     if case.electrolyte is None:
         return 0.0, 0.0

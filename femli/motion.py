@@ -24,6 +24,8 @@ from femli.mesh_parts import FLATNESS
 
 Array = NDArray[np.float64]
 
+NEAR = 0.2  # a wall node is about to land when it is this low, over the size of the wall there
+
 
 def _ksp(matrix: PETSc.Mat, kind: str, pc: str) -> PETSc.KSP:
     ksp = PETSc.KSP().create(matrix.getComm())
@@ -64,6 +66,21 @@ class Motion:
         self._extension()
         self.sharing = self._sharing()
         self.first_wall_height = self.wall_height()[0]
+        self.wall_size = self._wall_size()
+
+    def close(self) -> None:
+        """Give back what PETSc holds; nothing works afterwards."""
+        for owned in (*self.mass, *self.solvers, self.laplace, self.sharing, self.work, self.result):
+            owned.destroy()
+
+    def _wall_size(self) -> Array:
+        """Size of the wall facets around each P1 dof [um], zero off the walls."""
+        size = fem.Function(self.scalar)
+        f, q = self.fields.frame, ufl.TestFunction(self.scalar)
+        form = fem.form(q * f.ds(f.parts["void"]) + self.fields.k.zero * q * f.dx)
+        fem.assemble_vector(size.x.array, form)
+        add_ghosts(size)
+        return size.x.array ** (1 / max(self.dim - 1, 1))
 
     def _vertex_dofs(self) -> None:
         """For each P1 dof the P2 block dof at the same vertex."""
@@ -294,6 +311,29 @@ class Motion:
             i = int(np.argmin(points[:, self.dim - 1]))
             lowest = (float(points[i, self.dim - 1]), float(points[i, 0]))
         return min(self.mesh.comm.allgather(lowest))
+
+    def wall_depth(self) -> tuple[float, float]:
+        """How deep a wall node off the edges has sunk below z = 0, over the size there, and its x [um]; collective."""
+        low = self.on_void & ~self.on_triple
+        points = self.mesh.geometry.x[self.fields.node_of_dof][low]
+        deepest = (-np.inf, 0.0)
+        if len(points):
+            depth = -points[:, self.dim - 1] / self.wall_size[low]
+            i = int(np.argmax(depth))
+            deepest = (float(depth[i]), float(points[i, 0]))
+        return max(self.mesh.comm.allgather(deepest))
+
+    def landing_time(self) -> float:
+        """Time until the first wall node comes down on z = 0 at its present speed [h]; from afar, nearly."""
+        low = self.on_void & ~self.on_triple
+        z = self.mesh.geometry.x[self.fields.node_of_dof][low, self.dim - 1]
+        fall = -self.fields.w.x.array.reshape(-1, self.dim)[low, self.dim - 1]
+        near = NEAR * self.wall_size[low]
+        # Speeds change on the way: a node that is still high first comes to half of `near`.
+        way = np.where(z > near, z - near / 2, np.maximum(z, 1e-3 * near))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            times = np.where(fall > 0, way / fall, np.inf)
+        return float(self.mesh.comm.allreduce(float(np.min(times, initial=np.inf)), op=MPI.MIN))
 
     def volumes(self) -> Array:
         """Cell volumes over that of a unit cell [um^dim], (cells,); negative where a cell turned inside out."""

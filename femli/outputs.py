@@ -23,6 +23,7 @@ from femli.motion import Motion
 from femli.outputs_checkpoint import Checkpoint
 from femli.outputs_criteria import Criteria
 from femli.outputs_electrolyte import ElectrolyteFrames
+from femli.outputs_events import EVENTS, Happening, append
 from femli.outputs_frames import Frames
 from femli.outputs_measures import CELL_COLUMNS, INTERFACE_COLUMNS, InterfaceState
 from femli.outputs_voids import VoidLog
@@ -36,6 +37,7 @@ HISTORY = "history.csv"
 STEPS = "protocol.csv"
 SUMMARY = "summary.json"
 PACKAGES = ("femli", "dolfinx-solver-real", "fenics-dolfinx", "gmsh", "mpich", "numpy", "petsc4py")
+COUNTED = ("steps", "rejected_steps", "newton_iterations", "linear_iterations", "remeshings")
 
 log = logging.getLogger("femli")
 
@@ -70,6 +72,8 @@ class Tally:
             "li_balance_error": 0.0,
             "host_balance_error": 0.0,
             "wall_time": 0.0,
+            "remeshings": 0,
+            "collector_shift": 0.0,
         }
 
     def add(self, step: Step) -> None:
@@ -113,12 +117,7 @@ class Recorder:
         self.folder, self.case, self.electrode, self.fields = folder, case, electrode, fields
         self.newton, self.protocol, self.comm = newton, protocol, fields.domain.mesh.comm
         self.stepper, self.measures = protocol.stepper, protocol.measures
-        self.criteria = Criteria(fields, case)
-        self.frames = Frames(folder, fields, newton, motion, electrode.omega_li)
-        self.below = None
-        if newton.electrolyte is not None:
-            self.below = ElectrolyteFrames(folder, newton.electrolyte, 1 / flux_of_current(1.0, electrode))
-        self.checkpoint = Checkpoint(folder, fields, newton, self.stepper, case.sha256())
+        self._series()
         self.voids = VoidLog(
             folder,
             fields.domain.kinematics,
@@ -126,15 +125,41 @@ class Recorder:
             newton.full_area,
             writes=self.comm.rank == 0,
         )
+        self.voided = case.geometry.voids is not None or "void" in self.measures.integrals
         self.tally = Tally(*newton.totals())
         self.began = self.saved = clock.monotonic()
         self.earlier = 0.0
         self.warned: set[str] = set()
         self.steps_written = -1  # rows in the table of steps; what a run before this one left there is not counted
         self.state: InterfaceState | None = None
-        self.void_column = (
-            "void_volume [m^3]" if fields.frame.kinematics in ("axisymmetric", "full") else "void_area [m^2]"
-        )
+        self.void_column = "void_volume [m^3]" if self.measures.power == 3 else "void_area [m^2]"
+
+    def _series(self) -> None:
+        """What writes the state of the present mesh."""
+        newton, fields = self.newton, self.fields
+        self.criteria = Criteria(fields, self.case)
+        self.frames = Frames(self.folder, fields, newton, newton.motion, self.electrode.omega_li)
+        self.below = None
+        if newton.electrolyte is not None:
+            self.below = ElectrolyteFrames(self.folder, newton.electrolyte, 1 / flux_of_current(1.0, self.electrode))
+        self.checkpoint = Checkpoint(self.folder, fields, newton, self.stepper, self.case.sha256())
+
+    def adopt(self, newton: Newton) -> None:
+        """Go on with the solver of another mesh; what has been counted and written stays."""
+        frames, below, damaged = self.frames, self.below, self.checkpoint.damaged
+        self.newton, self.fields, self.measures = newton, newton.fields, self.protocol.measures
+        self._series()
+        self.frames.written, self.checkpoint.damaged = frames.written, damaged
+        if self.below is not None and below is not None:
+            self.below.written = below.written
+
+    def happened(self, event: Happening) -> None:
+        """A row of the events, and the sums over them."""
+        self.tally.values["remeshings"] += event.kind == "remesh"
+        self.tally.values["collector_shift"] += event.shift
+        if self.comm.rank == 0:
+            when = (self.time(), self.capacity() / MAH_CM2)
+            append(self.folder / EVENTS, event, when, self.measures.void_count, self.measures.power)
 
     # --- numbers ----------------------------------------------------------------------------------------------------
 
@@ -172,7 +197,7 @@ class Recorder:
         row |= {name: value(state) for name, value in INTERFACE_COLUMNS.items()}
         names = [f"pressure_at_{depth * 1e6:g}um [Pa]" for depth in self.case.output.depths]
         row |= dict(zip(names, state.pressure_at, strict=True))
-        if "void" in self.measures.integrals:
+        if self.voided:
             row |= {"void_count [-]": self.measures.void_count, self.void_column: state.void_size}
             found = self.measures.walls.measure()
             row |= self.voids.columns(found, state.void_size, state.contact_fraction)
@@ -279,7 +304,7 @@ class Recorder:
             self.frames.write(self.time())
             if self.below is not None:
                 self.below.write(self.time())
-            if "void" in self.measures.integrals:
+            if self.voided:
                 self.voids.write(self.time(), self.capacity(), self.measures.walls.measure())
 
     def save(self) -> None:
@@ -306,6 +331,7 @@ class Recorder:
         if self.comm.rank == 0:
             truncate_history(self.folder / HISTORY, self.time())
             truncate_history(self.voids.path, self.time())
+            truncate_history(self.folder / EVENTS, self.time() * (1 - 1e-9))  # a new mesh comes after the checkpoint
         self.state = self.measures.state()
 
     def progress(self, state: InterfaceState) -> float:
@@ -343,7 +369,7 @@ class Recorder:
             "pressure_min_Pa": v["pressure_min"],
             "li_balance_error": v["li_balance_error"],
             "host_balance_error": v["host_balance_error"],
-            **{k: int(v[k]) for k in ("steps", "rejected_steps", "newton_iterations", "linear_iterations")},
+            **{k: int(v[k]) for k in COUNTED},
             "dofs": int(dofs),
             "ranks": self.comm.size,
             "wall_time_s": self.wall_time(),
@@ -352,6 +378,9 @@ class Recorder:
             "case_sha256": self.case.sha256(),
             "laws": laws_of(self.case),
         }
+        if self.voided:
+            summary["void_count"] = self.measures.void_count
+            summary["collector_shift_m"] = v["collector_shift"] * LENGTH
         if self.state is not None:
             summary["li_fraction_interface_min"] = self.state.li_fraction_interface_min
             summary["contact_fraction"] = self.state.contact_fraction

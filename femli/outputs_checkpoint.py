@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from mpi4py import MPI  # noqa: F401  (before dolfinx)
+from mpi4py import MPI  # before dolfinx
 
 import h5py
 import numpy as np
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from femli.errors import CaseError
 from femli.fields import Fields
+from femli.mesh_parts import PartedMesh
 from femli.outputs_rows import CellRows
 from femli.solver import Newton
 from femli.stepper import Level, Stepper
@@ -86,13 +87,20 @@ class Checkpoint:
         levels = [(level, self._arrays(level)) for level in self.stepper.levels]
         tensor = self.fields.state.stress.function_space
         stress = self.cells.gathered(self.cells.blocks(tensor, self.fields.state.stress.x.array))
+        w = self.cells.gathered(self.cells.blocks(self.fields.w.function_space, self.fields.w.x.array))
         if self.comm.rank == 0:
             self.folder.mkdir(exist_ok=True)
             new = self.folder / (FILE + ".new")
             with h5py.File(new, "w") as file:
                 file.attrs["case_sha256"] = self.sha256
-                file.attrs["numbers"] = json.dumps({**numbers, "rung": self.stepper.index})
-                file["stress"] = stress
+                file.attrs["numbers"] = json.dumps(
+                    {**numbers, "rung": self.stepper.index, "restart": self.stepper.restart}
+                )
+                file["stress"], file["w"] = stress, w
+                if self.fields.domain.made is not None:
+                    for name, array in self.fields.domain.made._asdict().items():
+                        if array is not None:
+                            file[f"mesh/{name}"] = array
                 for i, (level, arrays) in enumerate(levels):
                     group = file.create_group(f"level{i}")
                     for name in NUMBERS:
@@ -138,34 +146,61 @@ class Checkpoint:
                 )
             )
         self.stepper.levels = levels
-        self.stepper.index = data["numbers"]["rung"]
+        self.stepper.index, self.stepper.restart = data["numbers"].pop("rung"), data["numbers"].pop("restart")
         tensor = self.fields.state.stress.function_space
         self.fields.state.stress.x.array[:] = self.cells.local(tensor, data["stress"])
+        self.fields.w.x.array[:] = self.cells.local(W, data["w"])
         self.stepper.restore(self.newton.stress().copy())
         return data["numbers"]
 
     def _read(self) -> dict[str, Any] | str:
         """Rank 0: the newest readable file, or what is wrong."""
-        faults = []
-        for name in (FILE, PREVIOUS):
-            path = self.folder / name
-            if not path.exists():
-                continue
-            try:
-                with h5py.File(path, "r") as file:
-                    if file.attrs["case_sha256"] != self.sha256:
-                        return f"{path}: is of another case; --resume goes on only with the same case and --set"
-                    return self._content(file)
-            except (OSError, KeyError, ValueError) as error:
-                faults.append(f"{path}: cannot be read ({error})")
-                self.damaged = True
-        return "\n".join(faults) or f"{self.folder}: no checkpoint to resume from; run without --resume"
+        found, damaged = read(self.folder, self.sha256)
+        self.damaged = self.damaged or damaged
+        if isinstance(found, dict) and len(found["levels"][0][1]["p"]) != self.cells.count:
+            return f"{self.folder}: the checkpoint's mesh has another number of cells than the run's {self.cells.count}"
+        return found
 
-    def _content(self, file: h5py.File) -> dict[str, Any]:
-        groups = sorted(name for name in file if name.startswith("level"))
-        levels = [
-            ({n: float(file[g].attrs[n]) for n in NUMBERS}, {n: d[:] for n, d in file[g].items()}) for g in groups
-        ]
-        if len(levels[0][1]["p"]) != self.cells.count:
-            raise ValueError(f"{len(levels[0][1]['p'])} cells, the mesh of this case has {self.cells.count}")
-        return {"levels": levels, "stress": file["stress"][:], "numbers": json.loads(file.attrs["numbers"])}
+
+def read(folder: Path, sha256: str) -> tuple[dict[str, Any] | str, bool]:
+    """The newest readable file of a folder of checkpoints, or what is wrong; and whether one is damaged."""
+    faults: list[str] = []
+    for name in (FILE, PREVIOUS):
+        path = folder / name
+        if not path.exists():
+            continue
+        try:
+            with h5py.File(path, "r") as file:
+                if file.attrs["case_sha256"] != sha256:
+                    fault = f"{path}: is of another case; --resume goes on only with the same case and --set"
+                    return fault, bool(faults)
+                return _content(file), bool(faults)
+        except (OSError, KeyError, ValueError) as error:
+            faults.append(f"{path}: cannot be read ({error})")
+    missing = f"{folder}: no checkpoint to resume from; run without --resume"
+    return "\n".join(faults) or missing, bool(faults)
+
+
+def _content(file: h5py.File) -> dict[str, Any]:
+    groups = sorted(name for name in file if name.startswith("level"))
+    levels = [({n: float(file[g].attrs[n]) for n in NUMBERS}, {n: d[:] for n, d in file[g].items()}) for g in groups]
+    return {
+        "levels": levels,
+        "stress": file["stress"][:],
+        "w": file["w"][:],
+        "mesh": PartedMesh(**{name: data[:] for name, data in file["mesh"].items()}),
+        "numbers": json.loads(file.attrs["numbers"]),
+    }
+
+
+def stored_mesh(folder: Path, sha256: str, comm: MPI.Intracomm) -> PartedMesh | None:
+    """On rank 0 the mesh of the checkpoint in a result folder, None on the others; collective.
+
+    Raises:
+        CaseError: there is none, none is readable, or it is of another case.
+    """
+    found = read(folder / FOLDER, sha256)[0] if comm.rank == 0 else None
+    fault = comm.bcast(found if isinstance(found, str) else None)
+    if fault is not None:
+        raise CaseError(fault)
+    return found["mesh"] if isinstance(found, dict) else None

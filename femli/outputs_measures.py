@@ -72,6 +72,7 @@ class Measures:
         self.node_of_dof = fields.node_of_dof
         self.walls = Walls(fields)
         self.void_count = self.walls.count
+        self.power = 3 if f.kinematics in ("axisymmetric", "full") else 2  # of a length in the size of a void
         electrolyte = newton.electrolyte
         self.cell = None if electrolyte is None else Voltage(fields, electrolyte, newton.full_area)
 
@@ -140,7 +141,6 @@ class Measures:
         p = self.fields.u.p.x.array[self.contact_dofs]
         p_min, depth = self._pressure_min()
         void = self._integral("void") if "void" in self.integrals else 0.0
-        power = 3 if self.fields.frame.kinematics in ("axisymmetric", "full") else 2
         return InterfaceState(
             li_fraction_interface_min=self.li_fraction_min(),
             li_fraction_interface_mean=self._integral("x") / area,
@@ -150,7 +150,7 @@ class Measures:
             pressure_min_depth=max(depth, 0.0) * LENGTH,
             electrode_thickness=self.thickness() * LENGTH,
             contact_fraction=area / self.newton.full_area,
-            void_size=void * LENGTH**power,
+            void_size=void * LENGTH**self.power,
             pressure_at=self._pressure_at(),
             cell=None if self.cell is None else self.cell.state(),
         )

@@ -51,6 +51,13 @@ class Protocol:
         self.run_events = self._run_events()
         stepper.targets = self.next_target
 
+    def adopt(self, measures: Measures) -> None:
+        """Go on with the measures of another mesh, on which the stepper goes on."""
+        self.newton, self.measures = self.stepper.newton, measures
+        self.voltage = None if self.newton.electrolyte is None else measures.voltage
+        self.run_events = self._run_events()
+        self.stepper.events = [*self._step_events(), *self.run_events]
+
     # --- numbers ----------------------------------------------------------------------------------------------------
 
     @property
@@ -95,7 +102,7 @@ class Protocol:
         if stop.li_fraction is not None:
             limit = stop.li_fraction
             events.append(Event("li_depleted", lambda: m.li_fraction_min() - limit))
-        if m.void_count:
+        if m.void_count or self.case.geometry.voids is not None:
             events.append(Event("contact_lost", lambda: m.contact_fraction() - stop.contact_fraction))
         if stop.voltage is not None:
             # Stripping raises the voltage, plating lowers it.

@@ -12,8 +12,11 @@ from femli import fields as fields_room
 from femli import mesh, outputs_voids
 from femli.case import Case
 from femli.errors import CaseError, SolveError
+from femli.evolution import Evolution
 from femli.motion import Motion
 from femli.outputs import HISTORY, STEPS, SUMMARY, Recorder, StepReport
+from femli.outputs_checkpoint import stored_mesh
+from femli.outputs_events import EVENTS
 from femli.outputs_measures import Measures
 from femli.protocol import Protocol
 from femli.solver import Newton
@@ -49,7 +52,10 @@ def run(
     """
     folder = claim(Path(out), resume, force, comm)
     electrode = case.electrode_properties()
-    domain = mesh.build(case, comm)
+    if resume:
+        domain = mesh.distribute(case, stored_mesh(folder, case.sha256(), comm), (), comm)
+    else:
+        domain = mesh.build(case, comm)
     fields = fields_room.create(domain, case, electrode)
     motion = Motion(fields)
     newton = Newton(fields, motion, case, electrode)
@@ -61,14 +67,34 @@ def run(
     else:
         protocol.start()
         recorder.start()
-    return march(protocol, recorder, on_step)
+    return march(protocol, recorder, evolution_of(case, protocol, recorder), on_step)
 
 
-def march(protocol: Protocol, recorder: Recorder, on_step: Callable[[StepReport], None] | None) -> dict[str, Any]:
+def evolution_of(case: Case, protocol: Protocol, recorder: Recorder) -> Evolution | None:
+    """What renews the mesh of a run: where voids were seeded in 2D."""
+    if case.geometry.voids is None or case.geometry.dimension != 2:
+        return None
+    protocol.stepper.remeshed = True
+    return Evolution(case, recorder.electrode, protocol, recorder)
+
+
+def march(
+    protocol: Protocol,
+    recorder: Recorder,
+    evolution: Evolution | None,
+    on_step: Callable[[StepReport], None] | None,
+) -> dict[str, Any]:
     """Step until the protocol or a stop condition ends the run; a failure leaves its last good state and a summary."""
     try:
         while protocol.reason is None:
-            step = protocol.stepper.advance()
+            if evolution is not None:
+                evolution.watch()
+            try:
+                step = protocol.stepper.advance()
+            except SolveError:
+                if evolution is None or not evolution.second_chance():
+                    raise
+                continue
             report = recorder.record(step)
             if on_step is not None:
                 on_step(report)
@@ -113,7 +139,7 @@ def _claim(folder: Path, resume: bool, force: bool) -> str | None:
         probe = folder / ".femli-probe"
         probe.touch()
         probe.unlink()
-        for name in (HISTORY, STEPS, SUMMARY, outputs_voids.FILE, "fields.pvd", "electrolyte.pvd"):
+        for name in (HISTORY, EVENTS, STEPS, SUMMARY, outputs_voids.FILE, "fields.pvd", "electrolyte.pvd"):
             (folder / name).unlink(missing_ok=True)
         for name in ("checkpoint", "fields", "electrolyte"):
             if (folder / name).is_dir():

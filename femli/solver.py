@@ -32,6 +32,7 @@ from femli.walls import Curvature, Exchange
 
 Array = NDArray[np.float64]
 
+SUNK = 0.02  # a wall may sink this much into the electrolyte, over the size of its facets, before it is laid on it
 STILL = 1e-7  # um; a mesh that moves less in a step is at rest, and only round-off is left in its motion
 
 
@@ -124,6 +125,13 @@ class Newton:
         self.counts = Counts()
         self.potential_change = 0.0  # of the last iteration, over R T/F
 
+    def close(self) -> None:
+        """Give back what PETSc holds, for the mesh motion as well; nothing works afterwards."""
+        for system in (self.step_system, self.frozen_system, self.motion):
+            system.close()
+        if self.electrolyte is not None:
+            self.electrolyte.close()
+
     def _rows(self) -> None:
         spaces = [u.function_space for u in self.fields.u]
         sizes = [V.dofmap.index_map.size_local * V.dofmap.index_map_bs for V in spaces]
@@ -163,12 +171,15 @@ class Newton:
             fem.form(forms.host_increment(q, fl.u, fl.x_old, k, f)),
         ]
         one = fem.Constant(fl.domain.mesh, 1.0)
-        # The collector lies over all of the interface, voids included: its projection has the interface's area.
-        self.interface_area = fem.form(f.weight * f.n[len(f.n) - 1] * f.ds(f.parts["collector"]))
-        self.contact_area = fem.form(f.weight * one * f.ds(f.parts["contact"]))
+        # The shadow of the collector, however bent, is the interface, voids included.
         up = fl.domain.mesh.geometry.dim - 1
+        self.interface_area = fem.form(f.weight * f.n[up] * f.ds(f.parts["collector"]))
+        self.contact_area = fem.form(f.weight * one * f.ds(f.parts["contact"]))
         height = ufl.SpatialCoordinate(fl.domain.mesh)[up]
         self.under_collector = fem.form(f.weight * height * f.n[up] * f.ds(f.parts["collector"]))
+        # The share of each owned P1 dof in the contact, as the mesh was made.
+        shares = self._owned(fem.form(f.weight * q * f.ds(f.parts["contact"]) + k.zero * q * f.dx))
+        self.contact_shares = shares / total(self.comm, float(shares.sum()))
 
     def _system(
         self, case: Case, jacobian: Any, residual: Any, conditions: list[fem.DirichletBC], name: str
@@ -190,6 +201,14 @@ class Newton:
         self.point_dofs = scalar.dofmap.list[self.cells].ravel()
         w = ufl.TestFunction(scalar)
         self.weight_form = fem.form(fl.frame.weight * w * fl.frame.dx_creep)
+        corners = 1 - points.sum(axis=1, keepdims=True)
+        self.corner_weights = np.hstack([corners, points])
+
+    def places(self) -> Array:
+        """Where the state's points are [um], (points, dim)."""
+        geometry = self.fields.domain.mesh.geometry
+        nodes = geometry.x[geometry.dofmaps[0][self.cells]][:, :, : geometry.dim]
+        return np.einsum("qc,kcd->kqd", self.corner_weights, nodes).reshape(-1, geometry.dim)
 
     # --- the state at quadrature points ---------------------------------------------------------------------------
 
@@ -315,11 +334,12 @@ class Newton:
         n = len(self.point_dofs)
         self._set_state(np.zeros((n, law.metric.shape[0])), np.full(n, 2 * viscosity), np.zeros(n))
 
-    def consistent(self, time: float = 0.0) -> Counts:
-        """Velocity, pressure and stress at the given composition: the state at t = 0, or after a jump of the load.
+    def consistent(self, time: float = 0.0, stress: Array | None = None) -> Counts:
+        """Velocity, pressure and stress at the given composition: at t = 0, after a jump of the load, on a new mesh.
 
         Args:
             time: of the state [h], for the stack pressure.
+            stress: a guess at the state's points [MPa]; without one, uniform viscosity.
 
         Raises:
             NotConvergedError: after 40 iterations.
@@ -328,10 +348,13 @@ class Newton:
         self.load_stack(time)
         self._share_current()
         self._dress_walls()
-        self.at_rest()
-        self.frozen_system.assemble([])
-        self._increment(self.frozen_system)
-        self.set_stress(self.law.stress(self.strain_rate()))
+        if stress is not None:
+            self.set_stress(stress)
+        else:
+            self.at_rest()
+            self.frozen_system.assemble([])
+            self._increment(self.frozen_system)
+            self.set_stress(self.law.stress(self.strain_rate()))
         for _ in range(40):
             self.frozen_system.assemble([])
             before = self.fields.u.p.x.array.copy()
@@ -390,8 +413,8 @@ class Newton:
         self.motion.advance(step.positions, step.last_displacement, step.rate, step.a2)
         if not self.comm.allreduce(bool(np.all(self.motion.volumes() > 0)), op=MPI.LAND):
             raise NotConvergedError("the mesh turned inside out")
-        height, where = self.motion.wall_height()
-        if height < 0:
+        depth, where = self.motion.wall_depth()
+        if depth > SUNK:
             raise NotConvergedError(f"a void wall goes through the electrolyte at {where:.4g} um")
         self._share_current()
         before = float(self.fields.k.stack_pressure.value)

@@ -27,6 +27,12 @@ class CoupledSolver(LinearSolver):
         self.workspace, self.expert = metal.workspace, metal.expert
         self.A = PETSc.Mat()  # made at the first assembly: its pattern is that of assembled blocks
 
+    def close(self) -> None:
+        """Give back what PETSc holds; nothing works afterwards."""
+        self.metal.close()
+        if self.A:
+            super().close()
+
     def assemble(self, history: list[tuple[slice, Array]]) -> None:
         """Residual and matrix at the current state."""
         self.metal.assemble(history)

@@ -118,6 +118,11 @@ class LinearSystem:
         held = [self._local(bc, offsets) for bc in conditions]
         self.held = np.unique(np.concatenate(held))
 
+    def close(self) -> None:
+        """Give back what PETSc holds; nothing works afterwards."""
+        for owned in (self.b, self.dx):
+            owned.destroy()
+
     def _local(self, bc: fem.DirichletBC, offsets: Array) -> NDArray[np.int64]:
         dofs, owned = bc.dof_indices()
         for row, form in enumerate(self.L):
@@ -172,6 +177,12 @@ class LinearSolver(LinearSystem):
         self.workspace = 30
         with self.expert:
             self.ksp = self._create()
+
+    def close(self) -> None:
+        """Give back what PETSc holds; nothing works afterwards."""
+        super().close()
+        self.ksp.destroy()
+        self.A.destroy()
 
     def _create(self) -> PETSc.KSP:
         ksp = PETSc.KSP().create(self.A.getComm())

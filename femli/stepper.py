@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from femli.case import Case
 from femli.errors import SolveError
-from femli.fields import largest
+from femli.fields import largest, total
 from femli.solver import Counts, Newton, StepData
 from femli.solver_linear import NotConvergedError
 from femli.stepper_events import NOISE, REACHED, Event, bring_to_zero
@@ -29,6 +29,7 @@ Array = NDArray[np.float64]
 GROWTH = 4  # a step is at most 2^(4/4) = 2 times the last one: BDF2 stays zero-stable (below 2.41)
 SAFETY = 0.8
 STRETCH = 0.2  # largest stretch of a cell in one step
+NO_RUNG = 1000  # higher than any
 TOUCH = 0.02  # a wall node this low, over its height at the start, has come down on the electrolyte
 
 
@@ -126,16 +127,32 @@ class Stepper:
     """
 
     def __init__(self, newton: Newton, case: Case) -> None:
-        self.newton, self.case = newton, case
+        self.case = case
         self.targets: Callable[[float], float] = lambda _time: np.inf
         self.events: list[Event] = []
-        self.fields, self.motion, self.comm = newton.fields, newton.motion, newton.comm
+        self._take(newton)
+        self.remeshed = False  # somebody renews the mesh where a wall comes down
         self.tolerance = case.solver.time_tolerance
         self.smallest = case.solver.smallest_step / TIME
         self.levels: list[Level] = []
         self.index = self._first_rung()  # rung of the ladder of the next step
         self.passed = 0.0  # by the attempt at hand, of charge [um]
         self.spent = Counts()  # solves since the last accepted step
+        self.restart = NO_RUNG  # rung of the first step after the last restart
+        self.restarted = False
+
+    def _take(self, newton: Newton) -> None:
+        self.newton, self.fields, self.motion, self.comm = newton, newton.fields, newton.motion, newton.comm
+
+    def adopt(self, newton: Newton, drop: int) -> None:
+        """Go on from the state of another solver at the time at hand: backward Euler first, `drop` rungs lower."""
+        self._take(newton)
+        self.passed = 0.0
+        self.spent += newton.counts
+        self.levels = [self.capture(self.levels[0].time)]
+        wish = self.index - drop if self.restart == NO_RUNG else min(self.index, self.restart + GROWTH)
+        self.index = max(wish, self._rung(self.smallest) + drop)
+        self.restarted = True
 
     # --- levels -----------------------------------------------------------------------------------------------------
 
@@ -198,12 +215,14 @@ class Stepper:
         Raises:
             SolveError: with the place.
         """
+        if self.remeshed:
+            return
         height, where = self.motion.wall_height()
         if height < TOUCH * self.motion.first_wall_height:
             raise SolveError(
                 f"a void wall has come down on the electrolyte at x = {where:.4g} um, "
-                f"t = {self.levels[0].time * TIME:.6g} s; going on needs remeshing, which this version does not "
-                "have; a higher void, a harder alloy or a lower stack pressure keeps it open longer"
+                f"t = {self.levels[0].time * TIME:.6g} s; going on needs remeshing, which 3D and meshes from files "
+                "do not have; a higher void, a harder alloy or a lower stack pressure keeps it open longer"
             )
 
     # --- one step ---------------------------------------------------------------------------------------------------
@@ -242,19 +261,21 @@ class Stepper:
         return counts, self._error(guess, error_fraction(times, new))
 
     def _error(self, guess: list[Array], fraction: float) -> float:
-        """Local error of x, and of S = p_stack - p over its largest value, in units of the tolerance.
+        """Local error in units of the tolerance: of x anywhere, of S = p_stack - p on the contact, root mean square.
+
+        Not the largest error of S: at the edge of a void the pressure is singular, and as good as the last Newton
+        iteration left it however short the step.
 
         Args:
             guess: extrapolated v, p - p_stack and x.
             fraction: share of the difference that is the error.
         """
         u, p_stack = self.fields.u, float(self.fields.k.stack_pressure.value)
-        dx, dp, s = largest(
-            self.comm,
-            np.max(np.abs(u.x.x.array - guess[2]), initial=0.0),
-            np.max(np.abs(u.p.x.array - p_stack - guess[1]), initial=0.0),
-            np.max(np.abs(u.p.x.array - p_stack), initial=0.0),
-        )
+        (dx,) = largest(self.comm, np.max(np.abs(u.x.x.array - guess[2]), initial=0.0))
+        share = self.newton.contact_shares
+        drop, before = u.p.x.array[: share.size] - p_stack, guess[1][: share.size]
+        dp = np.sqrt(total(self.comm, float(share @ (drop - before) ** 2)))
+        s = np.sqrt(total(self.comm, float(share @ drop**2)))
         if float(self.fields.k.pressure_coupling.value) == 0:
             dp = 0.0  # then pressure drives nothing, and it is unbounded at t = 0
         return float(fraction * max(dx, dp / max(s, 1e-3)) / self.tolerance)
@@ -288,10 +309,11 @@ class Stepper:
         self.index = min(self.index, self._rung(self._largest()))
         armed = [(event, event.value()) for event in self.events]
         armed = [(event, value) for event, value in armed if value > REACHED]
+        landing = self.motion.landing_time() if self.remeshed else np.inf
         rejected = 0
         reason = "the mesh is stretched too fast"
         while True:
-            dt, asked = self._clip(2.0 ** (self.index / 4) / TIME)
+            dt, asked = self._clip(min(2.0 ** (self.index / 4) / TIME, landing))
             if dt < self.smallest and not asked:
                 self.restore(stress)
                 raise SolveError(
@@ -316,6 +338,8 @@ class Stepper:
         event = None
         if stop is not None:
             event, dt, asked = stop[0], stop[1], True
+        if self.restarted:
+            self.restart, self.restarted = self._rung(dt), False
         self.levels = [self.capture(self.levels[0].time + dt), *self.levels[:2]]
         self.passed = 0.0
         growth = (SAFETY / max(error, 1e-9)) ** (1 / 3)
