@@ -50,11 +50,16 @@ def spectra(folder: Path) -> list[Path]:
 
 
 def _nyquist(folder: Path, curves: list[Curve]) -> Path:
-    drawing, axes = sheet(85.0, [70.0], 1, Margins(14.0, 4.0, 11.0, 4.0))
+    width, height = 85.0, 60.0
+    drawing, axes = sheet(width, [height], 1, Margins(14.0, 4.0, 11.0, 4.0))
     ax = axes[0, 0]
     for curve in curves:
         ax.plot(curve.real, -curve.imaginary, "o-", color=curve.colour, markersize=2.5, label=curve.label)
-    ax.set_aspect("equal", adjustable="datalim")
+    # Both axes to one scale, from the origin.
+    right = 1.05 * max(float(curve.real.max()) for curve in curves)
+    top = 1.15 * max(float((-curve.imaginary).max()) for curve in curves)
+    right = max(right, top * width / height)
+    ax.set(xlim=(0.0, right), ylim=(0.0, right * height / width))
     ax.set_xlabel(r"Re $Z$ ($\Omega\,$cm$^2$)")
     ax.set_ylabel(r"$-$Im $Z$ ($\Omega\,$cm$^2$)")
     ax.legend(frameon=False)
@@ -62,7 +67,7 @@ def _nyquist(folder: Path, curves: list[Curve]) -> Path:
 
 
 def _bode(folder: Path, frequency: pd.Series, curves: list[Curve]) -> Path:
-    drawing, axes = sheet(85.0, [42.0, 42.0], 1, Margins(14.0, 4.0, 11.0, 4.0))
+    drawing, axes = sheet(85.0, [42.0, 42.0], 1, Margins(19.0, 4.0, 11.0, 4.0))
     for curve in curves:
         Z = curve.real + 1j * curve.imaginary
         axes[0, 0].loglog(frequency, np.abs(Z), "o-", color=curve.colour, markersize=2.5, label=curve.label)

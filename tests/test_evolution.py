@@ -258,3 +258,29 @@ def test_vb10_a_flat_slit_splits_and_an_ellipse_closes_at_once(
         assert first["event [-]"] == "split"
         assert first["x [m]"] == pytest.approx(8e-6, abs=0.1e-6)
         assert recorder.measures.void_count == 2
+
+
+def test_an_electrolyte_is_meshed_anew_with_the_void(tmp_path: Path) -> None:
+    # Exact: through all events charge is Li (1e-8), and once the void has closed the voltage is that of a uniform contact,
+    # i (t/kappa + R_int) + E: ohmic and interface parts exact, no constriction; before, the half contact takes twice
+    # the overpotential at the interface (1e-2: the current gathers a little at the edges).
+    electrolyte = (
+        '[electrolyte]\nthickness = "20 um"\nconductivity = "1 mS/cm"\n[interface]\nresistance = "10 ohm cm^2"\n'
+    )
+    case = femli.load(runs.written(tmp_path, CLOSING + electrolyte))
+    summary = femli.run(case, tmp_path / "out")
+    history = runs.history(tmp_path / "out")
+    assert summary["remeshings"] > 1
+    assert summary["li_balance_error"] < 1e-8
+    start, end = history.iloc[0], history.iloc[-1]
+    assert start["overpotential_interface [V]"] == pytest.approx(3.1 * 1e-3 / 0.5, rel=1e-2)
+    assert end["overpotential_interface [V]"] == pytest.approx(3.1 * 1e-3, rel=1e-3)
+    assert end["overpotential_ohmic [V]"] == pytest.approx(3.1 * 20e-6 / 0.1, rel=1e-9)
+    assert abs(end["overpotential_constriction [V]"]) < 1e-7 < start["overpotential_constriction [V]"]
+    # Snapshots of the electrolyte follow its meshes.
+    reader = pv.PVDReader(str(tmp_path / "out" / "electrolyte.pvd"))
+    counts = []
+    for time in reader.time_values:
+        reader.set_active_time_value(time)
+        counts.append(reader.read().combine().n_cells)
+    assert len(set(counts)) > 1
