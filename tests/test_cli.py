@@ -64,6 +64,7 @@ def step(progress: float) -> types.SimpleNamespace:
         pressure_interface_min=5e6,
         newton_iterations=3,
         progress=progress,
+        step="",
     )
 
 
@@ -248,7 +249,7 @@ def test_the_entry_point_is_the_command_itself() -> None:
     # Exact: main runs the commands of the contract, those for many cases, and no more.
     command = typer.main.get_command(app)
     contract = {"run", "check", "mesh", "render", "materials", "schema"}
-    assert set(command.commands) == contract | {"sweep", "converge", "calibrate"}  # type: ignore[attr-defined]
+    assert set(command.commands) == contract | {"sweep", "converge", "calibrate", "impedance"}  # type: ignore[attr-defined]
 
 
 def test_light_commands_load_no_solver() -> None:

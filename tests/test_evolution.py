@@ -261,7 +261,7 @@ def test_vb10_a_flat_slit_splits_and_an_ellipse_closes_at_once(
 
 
 def test_an_electrolyte_is_meshed_anew_with_the_void(tmp_path: Path) -> None:
-    # Exact: through all events charge is Li (1e-8), and once the void has closed the voltage is that of a uniform contact,
+    # Exact: through all events charge is Li (1e-8); once the void has closed the voltage is that of a uniform contact,
     # i (t/kappa + R_int) + E: ohmic and interface parts exact, no constriction; before, the half contact takes twice
     # the overpotential at the interface (1e-2: the current gathers a little at the edges).
     electrolyte = (

@@ -78,7 +78,7 @@ def contact(case: Case, frequency: np.ndarray) -> np.ndarray:
 
 def test_uniform_foil_has_the_impedance_of_its_formula(tmp_path: Path) -> None:
     # Exact: t/kappa + R || Q + Z_W, Z_W = (R T/F^2) L/(D c) coth(s)/s, s^2 = j omega L^2/(D (1-x) Theta): diffusion in
-    # the frame of the host, blocked at the collector (its limits are those of a finite-space Warburg element: 1/(j omega C)
+    # the frame of the host, blocked at the collector (limits of a finite-space Warburg element: 1/(j omega C)
     # with C = F L dc/dE at low frequency). Order 2 in the cell where the diffusion layer is resolved (below 0.01 Hz).
     errors = []
     for size in (0.1, 0.05):

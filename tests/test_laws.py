@@ -223,7 +223,7 @@ def test_working_creep() -> None:
 )
 def test_open_circuit_potential(percent: float, millivolt: float) -> None:
     # Exact: -(RT/F)[ln x + y^2 (1.29 - 6.47 y)] at 303 K, to the digits of the table that it was fitted to.
-    k = SimpleNamespace(**vars(LI_MG), thermal_voltage=units.R * 303.15 / units.F)
+    k = SimpleNamespace(**{**vars(LI_MG), "thermal_voltage": units.R * 303.15 / units.F})
     x = 1 - percent / 100
     found = 1e3 * float(laws.open_circuit_potential(ufl.as_ufl(x), k))
     assert found == pytest.approx(millivolt, rel=0.02, abs=0.006)
