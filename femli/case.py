@@ -110,7 +110,7 @@ class Stop(Section):
     capacity: OptionalCapacity = Field(None, description="Charge passed per area of the foil.")
     time: OptionalDuration = Field(None, description="Time.")
     li_fraction: float | None = Field(
-        0.31, ge=0.0, lt=1.0, description="Smallest Li fraction on the contact; 0 switches it off."
+        0.31, ge=0.0, lt=1.0, description="Smallest Li fraction on the contact; 0: until no Li is left there."
     )
     contact_fraction: float = Field(1e-3, ge=0.0, lt=1.0, description="Share of the interface still in contact.")
     thickness: Length = preset("1 um", "Mean thickness of the electrode.")

@@ -19,6 +19,7 @@ from femli.stepper_events import REACHED, Event
 from femli.units import LENGTH, MAH_CM2, STRESS, TIME
 
 ROUND_OFF = 1e-12  # of times that are compared
+NOTHING_LEFT = 1e-6  # Li fraction at the contact
 END = "protocol"  # the reason to stop after the last step
 
 
@@ -99,9 +100,9 @@ class Protocol:
         """Stop conditions that are found by root finding: depletion, contact loss, exhaustion."""
         m, stop = self.measures, self.case.stop
         events = [Event("exhausted", lambda: m.thickness() - stop.thickness / LENGTH)]
-        if stop.li_fraction is not None:
-            limit = stop.li_fraction
-            events.append(Event("li_depleted", lambda: m.li_fraction_min() - limit))
+        # Without a limit it is the last trace of Li: beyond it the model would go on with less than none.
+        limit = NOTHING_LEFT if stop.li_fraction is None else stop.li_fraction
+        events.append(Event("li_depleted", lambda: m.li_fraction_min() - limit))
         if m.void_count or self.case.geometry.voids is not None:
             events.append(Event("contact_lost", lambda: m.contact_fraction() - stop.contact_fraction))
         if stop.voltage is not None:

@@ -52,7 +52,7 @@ def render(folder: Path, overlay: Path | None = None) -> list[Path]:
     with matplotlib.rc_context(STYLE):
         if run.history is not None:
             made.append(render_curves.history(run, folder / "history.png", overlay))
-            if render_electrolyte.VOLTAGE in run.history:
+            if "overpotential_ohmic [V]" in run.history:
                 made.append(render_electrolyte.voltage(run, folder / "voltage.png"))
         if run.files:
             made.append(_profiles(run))

@@ -15,7 +15,6 @@ from femli.render_read import Array, Frame, Run
 from femli.render_shape import Plane, void_box
 from femli.render_style import COLUMN, PAGE, Margins, Quantity, colours, save, sheet, when, widened
 
-VOLTAGE = "cell_voltage [V]"
 POTENTIAL = Quantity("potential [V]", "potential against the metal (mV)", 1e3, "viridis", "linear")
 CURRENT = Quantity("current_density [A/m^2]", "current density (mA/cm²)", 0.1, "magma", "linear")
 # Okabe and Ito: told apart by the colour-blind too.
@@ -128,7 +127,7 @@ def voltage(run: Run, path: Path) -> Path:
     inner = PAGE / 3 - around.left - around.right
     fig, axes = sheet(inner, [0.9 * inner], 3, around)
     total, parts, focusing = axes[0]
-    total.plot(capacity, 1e3 * rows[VOLTAGE], color="black")
+    total.plot(capacity, 1e3 * rows["cell_voltage [V]"], color="black")
     total.set_ylabel("cell voltage (mV)")
     parts.plot(capacity, 1e3 * rows["overpotential [V]"], color="black", label="sum")
     for name, colour in PARTS.items():

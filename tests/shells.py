@@ -11,13 +11,16 @@ from mpi4py import MPI
 import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import quad
-from verification_runs import stepper, stepper_on
+from verification_runs import stepper
 
 import femli
-from femli import mesh, mesh_gmsh
+from femli import fields, mesh, mesh_gmsh
 from femli.case import Case
 from femli.mesh_parts import BOUNDARIES, PartedMesh
+from femli.motion import Motion
+from femli.solver import Newton
 from femli.stepper import Stepper
+from femli.units import TIME
 
 Array = NDArray[np.float64]
 
@@ -156,4 +159,9 @@ def built(case: Case, whole: PartedMesh) -> Stepper:
         "axisymmetric" if "axis" in names else "plane",
         (),
     )
-    return stepper_on(domain, case)
+    electrode = case.electrode_properties()
+    owned = fields.create(domain, case, electrode)
+    made = Stepper(Newton(owned, Motion(owned), case, electrode), case)
+    made.targets = lambda _time: case.stop.time / TIME
+    made.start()
+    return made
