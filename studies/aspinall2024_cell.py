@@ -4,7 +4,7 @@
 
 Symmetric cells of Li-Mg foils on 700 um Li6PS5Cl, laterally uniform (1D), 0.31 mA/cm2, 30 degC, 5 MPa, creep of pure Li
 for all, stripped until no Li is left at the contact: voltage against capacity for both diffusivity modes, capacity at
-the bcc limit and at the cut-off of 0.1 V. A run that is already in the folder is not repeated. docs/aspinall2024_cell.md
+the bcc limit and at the cut-off of 0.1 V. A run that is already there is not repeated. docs/aspinall2024_cell.md
 compares with the measurements and says what the model cannot show.
 """
 
