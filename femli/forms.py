@@ -16,6 +16,7 @@ from femli import forms_wall, laws
 Expr = Any
 
 TRICKLE = 1e-9  # below this [um/h, 1/h] nothing streams
+DILUTE = 0.01  # host fraction up to which its row is upwinded
 
 
 class Unknowns(NamedTuple):
@@ -122,8 +123,8 @@ def stream_diffusivity(u: Unknowns, k: Any, f: Frame) -> Expr:
     """What upwinding adds to the diffusivity of the host along its stream, over |v - w|^2 [h].
 
     The diffusivity D (1 - x) Theta vanishes toward pure Li, where plain Galerkin lets the host run below zero: along
-    the stream it is kept at |v - w| l/2 at least, l the longest chord of the cell in that direction. Nothing is added
-    where the cells resolve the layer.
+    the stream it is kept at |v - w| l/2, l the longest chord of the cell in that direction. Nothing is added where the
+    cells resolve the layer, and ever less up to a host fraction of DILUTE: there Galerkin is the more accurate.
     """
     slip = u.v - f.w
     # In the coordinates of the reference cell the stream is b.grad N_i for all vertices but one [1/h]; half the sum of
@@ -132,7 +133,8 @@ def stream_diffusivity(u: Unknowns, k: Any, f: Frame) -> Expr:
     crossing = (sum(abs(rates[i]) for i in range(len(slip))) + abs(sum(rates[i] for i in range(len(slip))))) / 2
     upwind = 0.5 / (crossing + TRICKLE)
     physical = laws.diffusivity(u.x, k) * (1 - u.x) * laws.thermodynamic_factor(u.x, k)
-    return ufl.max_value(upwind - physical / (ufl.dot(slip, slip) + TRICKLE**2), 0)
+    dilute = ufl.max_value(1 - (1 - u.x) / DILUTE, 0)
+    return dilute * ufl.max_value(upwind - physical / (ufl.dot(slip, slip) + TRICKLE**2), 0)
 
 
 def host_balance(q: Expr, u: Unknowns, x_old: Expr, k: Any, f: Frame) -> Expr:

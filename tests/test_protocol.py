@@ -517,7 +517,8 @@ def test_protocol_table_is_the_runs_own(tmp_path: Path) -> None:
 def test_rest_recovery(tmp_path: Path, alloy: str, thickness: str, first: float | None, recovered: list[float]) -> None:
     # Exact: charge of a second discharge over the first, after rests of 0.1, 1, 10 and 100 times its duration, by
     # an independent host-frame code (three digits), and the first discharge itself (V2 without stress coupling).
-    settings = {"electrode.material": alloy, "geometry.electrode_thickness": thickness, "geometry.mesh": {}}
+    fine = {"geometry.mesh.interface_size": "0.02 um", "geometry.mesh.growth": 1.15}
+    settings = {"electrode.material": alloy, "geometry.electrode_thickness": thickness, **fine}
     strip = '[[protocol]]\ncurrent_density = "0.31 mA/cm^2"\nuntil = { li_fraction = 0.31 }\n'
     alone = femli.run(_case(tmp_path, strip, settings), tmp_path / "alone")
     if first is not None:
