@@ -172,14 +172,15 @@ def test_interrupted_between_events_and_resumed(closing: tuple[Path, Path], tmp_
 @pytest.mark.mpi
 @pytest.mark.slow
 def test_same_events_on_two_ranks(closing: tuple[Path, Path], tmp_path: Path) -> None:
-    # Exact: the events of one rank, at the same times and places.
+    # Exact: the events of one rank, at the same times and places; the place of a void that collapses is the middle of
+    # what is left of it, to a hundredth of a cell (seen: 0.1 nm).
     case, folder = closing
     ended = runs.command("-m", "femli", "run", str(case), "-o", str(tmp_path / "out"), ranks=2, timeout=600)
     assert ended.returncode == 0, ended.stderr
     one, two = events(folder), events(tmp_path / "out")
     assert one["event [-]"].tolist() == two["event [-]"].tolist()
     np.testing.assert_allclose(two["time [s]"], one["time [s]"], rtol=1e-6)
-    np.testing.assert_allclose(two["x [m]"], one["x [m]"], rtol=1e-6)
+    np.testing.assert_allclose(two["x [m]"], one["x [m]"], rtol=0, atol=2e-9)
 
 
 # A slit in a Newtonian metal (viscosity 1/(3 A) = 3333 MPa s) that no current flows through and only creep closes.
