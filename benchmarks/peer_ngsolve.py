@@ -17,13 +17,13 @@ import sys
 import tempfile
 import time
 import venv
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from mpi4py import MPI
 
 import basix
+import dolfinx
 import numpy as np
 import ufl
 
@@ -204,7 +204,7 @@ def main() -> int:
         print(lines[-1], flush=True)
         peer = row["version"]
     chip = platform.processor() or platform.machine()
-    lines += ["", f"DOLFINx {version('fenics-dolfinx')}, NGSolve {peer}, {chip}.", ""]
+    lines += ["", f"DOLFINx {dolfinx.__version__}, NGSolve {peer}, {chip}.", ""]
     given.output.write_text("\n".join(lines), encoding="utf-8")
     return 0
 

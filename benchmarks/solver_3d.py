@@ -11,7 +11,6 @@ is the peak over all ranks of the whole run. Ratios are direct over iterative, s
 
 import argparse
 import json
-import math
 import os
 import resource
 import subprocess
@@ -100,7 +99,7 @@ def member(size: float, largest: float, void: bool, linear: str, steps: int) -> 
     electrode = settings.electrode_properties()
     owned = fields.create(mesh.build(settings, comm), settings, electrode)
     newton = solver.Newton(owned, motion.Motion(owned), settings, electrode)
-    march = stepper.Stepper(newton, settings, lambda _: math.inf, [])
+    march = stepper.Stepper(newton, settings)
     counted: list[int] = []
     increment = newton.step_system.solve
 
