@@ -1,20 +1,17 @@
 """The recorder of a run: history, field snapshots, checkpoints, summary."""
 
 import csv
-import json
 import logging
 import os
 import resource
 import time as clock
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from mpi4py import MPI
 
-import numpy as np
-
+from femli import outputs_summary
 from femli.case import Case
 from femli.errors import CaseError
 from femli.fields import Fields, flux_of_current
@@ -23,9 +20,10 @@ from femli.motion import Motion
 from femli.outputs_checkpoint import Checkpoint
 from femli.outputs_criteria import Criteria
 from femli.outputs_electrolyte import ElectrolyteFrames
-from femli.outputs_events import EVENTS, Happening, append
+from femli.outputs_events import EVENTS, Happening, append, truncate_history
 from femli.outputs_frames import Frames
 from femli.outputs_measures import CELL_COLUMNS, INTERFACE_COLUMNS, InterfaceState
+from femli.outputs_summary import COUNTED, Tally, laws_of, versions
 from femli.outputs_voids import VoidLog
 from femli.protocol import Protocol
 from femli.solver import Newton
@@ -35,9 +33,6 @@ from femli.units import LENGTH, MAH_CM2, STRESS, TIME
 CHECKPOINT_SECONDS = 600.0
 HISTORY = "history.csv"
 STEPS = "protocol.csv"
-SUMMARY = "summary.json"
-PACKAGES = ("femli", "dolfinx-solver-real", "fenics-dolfinx", "gmsh", "mpich", "numpy", "petsc4py")
-COUNTED = ("steps", "rejected_steps", "newton_iterations", "linear_iterations", "remeshings")
 
 log = logging.getLogger("femli")
 
@@ -54,45 +49,6 @@ class StepReport:
     newton_iterations: int
     progress: float
     step: str = ""
-
-
-class Tally:
-    """Sums and extremes over a run; kept in checkpoints."""
-
-    def __init__(self, li: float, host: float) -> None:
-        self.values: dict[str, float] = {
-            "li_start": li,
-            "host_start": host,
-            "steps": 0,
-            "rejected_steps": 0,
-            "newton_iterations": 0,
-            "linear_iterations": 0,
-            "pressure_interface_min": np.inf,
-            "pressure_min": np.inf,
-            "li_balance_error": 0.0,
-            "host_balance_error": 0.0,
-            "wall_time": 0.0,
-            "remeshings": 0,
-            "collector_shift": 0.0,
-        }
-
-    def add(self, step: Step) -> None:
-        """Count a step."""
-        for key, value in (
-            ("steps", 1),
-            ("rejected_steps", step.rejected),
-            ("newton_iterations", step.counts.newton),
-            ("linear_iterations", step.counts.linear),
-        ):
-            self.values[key] += value
-
-    def extremes(self, state: InterfaceState, li_error: float, host_error: float) -> None:
-        """Keep the smallest pressures and the worst balances."""
-        v = self.values
-        v["pressure_interface_min"] = min(v["pressure_interface_min"], state.pressure_interface_min)
-        v["pressure_min"] = min(v["pressure_min"], state.pressure_min)
-        v["li_balance_error"] = max(v["li_balance_error"], abs(li_error))
-        v["host_balance_error"] = max(v["host_balance_error"], abs(host_error))
 
 
 class Recorder:
@@ -393,38 +349,5 @@ class Recorder:
         if error is not None:
             summary["error"] = error
         if self.comm.rank == 0:
-            new = self.folder / (SUMMARY + ".new")
-            new.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-            os.replace(new, self.folder / SUMMARY)
+            outputs_summary.write(self.folder, summary)
         return summary
-
-
-def laws_of(case: Case) -> dict[str, Any]:
-    """Names of the laws that a case uses, for the summary."""
-    e = case.electrode
-    names = ("diffusivity", "activity", "creep", "creep_scaling", "stress_coupling", "molar_volumes")
-    return {"material": e.properties(case.load.temperature).name} | {n: getattr(e, n) for n in names}
-
-
-def versions() -> dict[str, str]:
-    """Versions of what computes."""
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue  # another distribution of the same library
-    return found
-
-
-def truncate_history(path: Path, until: float) -> None:
-    """Drop the rows after a time [s], and a half-written last one."""
-    if not path.exists():
-        return
-    lines = path.read_text(encoding="utf-8").splitlines()
-    width = lines[0].count(",")
-    kept = [lines[0]]
-    for line in lines[1:]:
-        if line.count(",") == width and float(line.split(",")[0]) <= until * (1 + 1e-12):
-            kept.append(line)
-    path.write_text("\n".join(kept) + "\n", encoding="utf-8")

@@ -50,3 +50,16 @@ def append(path: Path, event: Happening, when: tuple[float, float], voids: int, 
         if fresh:
             writer.writerow(row)
         writer.writerow(row.values())
+
+
+def truncate_history(path: Path, until: float) -> None:
+    """Drop the rows after a time [s], and a half-written last one."""
+    if not path.exists():
+        return
+    lines = path.read_text(encoding="utf-8").splitlines()
+    width = lines[0].count(",")
+    kept = [lines[0]]
+    for line in lines[1:]:
+        if line.count(",") == width and float(line.split(",")[0]) <= until * (1 + 1e-12):
+            kept.append(line)
+    path.write_text("\n".join(kept) + "\n", encoding="utf-8")

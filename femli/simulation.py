@@ -14,10 +14,11 @@ from femli.case import Case
 from femli.errors import CaseError, SolveError
 from femli.evolution import Evolution
 from femli.motion import Motion
-from femli.outputs import HISTORY, STEPS, SUMMARY, Recorder, StepReport
+from femli.outputs import HISTORY, STEPS, Recorder, StepReport
 from femli.outputs_checkpoint import stored_mesh
 from femli.outputs_events import EVENTS
 from femli.outputs_measures import Measures
+from femli.outputs_summary import SUMMARY
 from femli.protocol import Protocol
 from femli.solver import Newton
 from femli.stepper import Stepper

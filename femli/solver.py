@@ -5,8 +5,7 @@ projection of the linear step onto the creep law, (b) the mesh is moved to where
 no continuation in the exponent. The start is one solve with uniform viscosity and x held.
 """
 
-from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from mpi4py import MPI
 
@@ -26,6 +25,7 @@ from femli.materials import Electrode
 from femli.motion import Motion
 from femli.solver_choice import linear_system
 from femli.solver_coupled import CoupledSolver
+from femli.solver_data import Counts, Stack, StepData
 from femli.solver_linear import LinearSolver, LinearSystem, NotConvergedError
 from femli.units import STRESS, TIME
 from femli.walls import Curvature, Exchange
@@ -34,59 +34,6 @@ Array = NDArray[np.float64]
 
 SUNK = 0.02  # a wall may sink this much into the electrolyte, over the size of its facets, before it is laid on it
 STILL = 1e-7  # um; a mesh that moves less in a step is at rest, and only round-off is left in its motion
-
-
-@dataclass
-class Counts:
-    """Iterations of one solve."""
-
-    newton: int = 0
-    linear: int = 0
-
-    def __iadd__(self, other: "Counts") -> "Counts":
-        self.newton += other.newton
-        self.linear += other.linear
-        return self
-
-
-class StepData(NamedTuple):
-    """What a step starts from.
-
-    Attributes:
-        positions: nodes before the step [um], (nodes, dim).
-        x_old: composition before the step, local dofs.
-        last_displacement: nodes' displacement of the step before, P1 vector dofs [um].
-        last_increments: what the step before added to volume and host content, owned P1 dofs.
-        rate, a2: the rate of a content is rate (increment) - a2 (last increment) [1/h].
-        time: at the end of the step [h].
-    """
-
-    positions: Array
-    x_old: Array
-    last_displacement: Array
-    last_increments: tuple[Array, Array]
-    rate: float
-    a2: float
-    time: float
-
-
-class Stack(NamedTuple):
-    """How the stack pressure follows time and the thickness of the electrode; working units.
-
-    p = pressure + rate (t - time) - stiffness (thickness - h), h the mean thickness; a spring cannot pull, so never
-    below zero.
-    """
-
-    pressure: float
-    rate: float = 0.0
-    time: float = 0.0
-    stiffness: float = 0.0
-    thickness: float = 0.0
-
-    def at(self, time: float, thickness: float) -> float:
-        """Pressure [MPa] at a time [h] and a mean thickness [um]."""
-        ramp = self.rate * (time - self.time)
-        return max(self.pressure + ramp - self.stiffness * (self.thickness - thickness), 0.0)
 
 
 class Newton:

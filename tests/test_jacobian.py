@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from femli import case, fields, forms, laws, mesh
 from femli.motion import Motion
-from femli.solver import Newton, StepData
+from femli.solver import Newton
+from femli.solver_data import StepData
 
 Array = NDArray[np.float64]
 KINEMATICS = ["uniaxial", "plane", "axisymmetric", "full"]

@@ -17,7 +17,7 @@ import femli
 from femli import laws, mesh_resolution
 from femli.fields import total
 from femli.outputs_frames import Frames
-from femli.solver import StepData
+from femli.solver_data import StepData
 from femli.stepper import Stepper
 from femli.units import TIME
 
