@@ -184,6 +184,7 @@ class Electrolyte:
 
     def close(self) -> None:
         """Give back what PETSc holds; nothing works afterwards."""
+        self.follower.close()
         products = () if self.blocks is None else (*self.blocks, self.middle, self.inner)
         for owned in (self.R, self.back, *self.matrices.values(), *products):
             owned.destroy()
@@ -197,6 +198,10 @@ class Electrolyte:
     def over_contact(self, name: str) -> float:
         """Integral over the contact; collective."""
         return total(self.comm, fem.assemble_scalar(self.contact[name]))
+
+    def flux(self) -> float:
+        """Areal current through the interface as volume flux of Li [um/h], voids included; collective."""
+        return self.over_contact("current") / self.counter_area
 
     # --- the state --------------------------------------------------------------------------------------------------
 

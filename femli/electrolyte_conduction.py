@@ -19,6 +19,7 @@ from petsc4py import PETSc
 from femli.errors import SolveError
 from femli.fields import total
 from femli.mesh import ElectrolyteDomain
+from femli.solver_linear import direct
 from femli.units import LENGTH
 
 EQUIPOTENTIAL = math.inf  # admittance of a contact without resistance
@@ -107,11 +108,7 @@ def _solved(a: object, L: object, held: list[fem.DirichletBC], V: fem.FunctionSp
     fem_petsc.apply_lifting(b, [lhs], bcs=[held])
     b.ghostUpdate(addv=PETSc.InsertMode.ADD, mode=PETSc.ScatterMode.REVERSE)
     fem_petsc.set_bc(b, held)
-    ksp = PETSc.KSP().create(V.mesh.comm)
-    ksp.setOperators(A)
-    ksp.setType("preonly")
-    ksp.getPC().setType("lu")
-    ksp.getPC().setFactorSolverType("mumps")
+    ksp = direct(A)
     u = fem.Function(V, name="phi")
     x = A.createVecRight()
     ksp.solve(b, x)

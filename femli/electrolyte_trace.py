@@ -16,18 +16,11 @@ from numpy.typing import NDArray
 from petsc4py import PETSc
 
 from femli import bcs
-from femli.fields import Fields
+from femli.fields import Fields, cell_determinants, nodes_of_dofs
 from femli.mesh import ElectrolyteDomain
+from femli.solver_linear import direct
 
 Array = NDArray[np.float64]
-
-
-def nodes_of_dofs(space: fem.FunctionSpace) -> NDArray[np.int32]:
-    """Geometry node of each P1 dof, (local dofs,)."""
-    index_map = space.dofmap.index_map
-    found = np.empty(index_map.size_local + index_map.num_ghosts, dtype=np.int32)
-    found[space.dofmap.list.ravel()] = space.mesh.geometry.dofmaps[0].ravel()
-    return found
 
 
 def _points_of_dofs(space: fem.FunctionSpace) -> NDArray[np.int64]:
@@ -81,7 +74,7 @@ class Follower:
         self.nodes = nodes_of_dofs(space)
         self.first_above = self._contact_points().copy()
         self.first = self.mesh.geometry.x[:, : self.dim].copy()
-        self.orientation = np.sign(self._volumes())
+        self.orientation = np.sign(cell_determinants(self.mesh))
         self.slip, self.moved = back.createVecRight(), back.createVecLeft()
         self.slip.array[:] = 1.0
         back.mult(self.slip, self.moved)
@@ -111,7 +104,7 @@ class Follower:
                 matrix.zeroRows(np.flatnonzero(inside).astype(np.int32) + start, diag=0.0)
                 matrix.axpy(1.0, rows)
             self.fixed.append(fixed)
-            self.solvers.append(self._ksp(matrix))
+            self.solvers.append(direct(matrix))
         self.lateral = fem.Function(space)
         self.work, self.solution = laplace.createVecs()
 
@@ -132,19 +125,12 @@ class Follower:
 
     def upright(self) -> bool:
         """Whether no cell of this rank has turned inside out."""
-        return bool(np.all(self.orientation * self._volumes() > 0))
+        return bool(np.all(self.orientation * cell_determinants(self.mesh) > 0))
 
-    def _volumes(self) -> Array:
-        nodes = self.mesh.geometry.x[self.mesh.geometry.dofmaps[0]][:, :, : self.dim]
-        return np.linalg.det(nodes[:, 1:] - nodes[:, :1])
-
-    def _ksp(self, matrix: PETSc.Mat) -> PETSc.KSP:
-        ksp = PETSc.KSP().create(matrix.getComm())
-        ksp.setOperators(matrix)
-        ksp.setType("preonly")
-        ksp.getPC().setType("lu")
-        ksp.getPC().setFactorSolverType("mumps")
-        return ksp
+    def close(self) -> None:
+        """Give back what PETSc holds; nothing works afterwards."""
+        for owned in (*self.solvers, self.slip, self.moved, self.work, self.solution):
+            owned.destroy()
 
     def _contact_points(self) -> Array:
         """Places of the electrode's owned P1 dofs [um], (dofs, dim)."""

@@ -54,11 +54,10 @@ class Voltage:
     Args:
         fields: the electrode.
         electrolyte: what lies under it.
-        area: of the whole interface, voids included [um^(dim - 1)].
     """
 
-    def __init__(self, fields: Fields, electrolyte: Electrolyte, area: float) -> None:
-        self.fields, self.electrolyte, self.area = fields, electrolyte, area
+    def __init__(self, fields: Fields, electrolyte: Electrolyte) -> None:
+        self.fields, self.electrolyte = fields, electrolyte
         e, f = electrolyte, fields.frame
         contact = f.ds(f.parts["contact"])
         for name, volts in (("eta", e.eta), ("composition", e.composition), ("stress", e.stress)):
@@ -69,10 +68,6 @@ class Voltage:
         self.expression = fem.Expression(e.contact_flux, Q.element.interpolation_points)
         facets = fields.domain.facet_tags.find(f.parts["contact"])
         self.dofs = fem.locate_dofs_topological(Q, fields.domain.mesh.topology.dim - 1, facets)
-
-    def flux(self) -> float:
-        """Areal current through the interface as volume flux of Li [um/h], voids included; collective."""
-        return self.electrolyte.over_contact("current") / self.area
 
     def voltage(self) -> float:
         """Voltage of the cell [V]; collective."""
@@ -89,7 +84,7 @@ class Voltage:
 
     def polarisation(self) -> float:
         """Overpotential, in the direction of the current, less what the intact cell needs for it [V]; collective."""
-        e, flux = self.electrolyte, self.flux()
+        e, flux = self.electrolyte, self.electrolyte.flux()
         intact = e.thickness / e.conductivity + e.interface_resistance + e.counter_resistance
         return float(np.copysign(1.0, flux)) * (self.overpotential() - flux * intact)
 
@@ -103,18 +98,17 @@ class Voltage:
 
     def state(self) -> CellState:
         """Measure the current state; collective."""
-        e, flux = self.electrolyte, self.flux()
+        e, flux = self.electrolyte, self.electrolyte.flux()
         names = ("eta", "composition", "stress")
-        whole, overpotential = e.over_contact("current"), self.overpotential()
+        whole, overpotential = flux * e.counter_area, self.overpotential()
         counter = e.counter_resistance * e.integral("leaving") / e.counter_area
+        ohmic = flux * e.thickness / e.conductivity
         if abs(whole) > AT_REST * e.over_contact("size"):
             interface, composition, stress = (e.over_contact(f"power_{name}") / whole for name in names)
-            ohmic = flux * e.thickness / e.conductivity
             constriction = e.integral("dissipation") / whole - ohmic
         else:
             area = e.over_contact("area")
             interface, composition, stress = (e.over_contact(name) / area for name in names)
-            ohmic = flux * e.thickness / e.conductivity
             rest = interface + composition - e.start_potential + stress + counter + ohmic
             constriction = overpotential - rest
         composition -= e.start_potential

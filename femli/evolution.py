@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from femli import fields as fields_room
 from femli import mesh, mesh_electrolyte, mesh_outline, mesh_parts, remesh_events, remesh_transfer
 from femli.case import Case
 from femli.errors import MeshError, SolveError
@@ -20,7 +19,6 @@ from femli.mesh_geometry import electrolyte_size
 from femli.mesh_parts import Floats, PartedMesh
 from femli.mesh_resolution import Resolution, resolution
 from femli.mesh_underlay import Underlay
-from femli.motion import Motion
 from femli.outputs import Recorder
 from femli.outputs_events import Happening as Record
 from femli.outputs_measures import Measures
@@ -28,7 +26,7 @@ from femli.protocol import Protocol
 from femli.remesh_events import Happening
 from femli.remesh_outline import Chains, Outline, chains, crossing
 from femli.seeding import seeded
-from femli.solver import Newton
+from femli.solver import Newton, on_mesh
 from femli.solver_linear import NotConvergedError
 from femli.units import TIME
 
@@ -70,9 +68,10 @@ class Evolution:
 
     def _look(self) -> None:
         """Rank 0: what is asked of the present mesh at every step, once for all."""
-        whole = self.stepper.fields.domain.whole
+        made = self.stepper.fields.domain.made
         self.chains: Chains | None = None
-        if whole is not None:
+        if made is not None:
+            self.whole = whole = mesh_electrolyte.split(made).metal
             self.chains = chains(whole, self.axisymmetric)
             self.born = _edges(whole.points, whole.cells)
             # Between contact and a flat wall no mesh has better cells than the wedge itself.
@@ -98,7 +97,7 @@ class Evolution:
         if reason is None and crossing(outline) is not None:
             reason = "walls have met"
         if reason is None and self.renewed_at < self.stepper.levels[0].time:
-            whole = self._whole()
+            whole = self.whole
             ratio = _edges(points, whole.cells) / self.born
             angle = float(mesh_parts.smallest_angles(whole._replace(points=points)).min())
             if angle < self.sharpest or ratio.max() > STRETCHED or ratio.min() < 1 / STRETCHED:
@@ -112,12 +111,6 @@ class Evolution:
         if self.chains is None:
             raise MeshError("only rank 0 knows the outline")
         return self.chains.outline(points)
-
-    def _whole(self) -> PartedMesh:
-        whole = self.stepper.fields.domain.whole
-        if whole is None:
-            raise MeshError("only rank 0 holds the whole mesh")
-        return whole
 
     def second_chance(self) -> bool:
         """After a failed step: a new mesh, unless the present one has not made a single step."""
@@ -156,8 +149,8 @@ class Evolution:
             raise SolveError(f"{reason} at t = {level.time * TIME:.6g} s: on the new mesh {error}") from error
         newton.motion.follow()
         stepper.adopt(newton, RESTART)
-        self.protocol.adopt(Measures(newton.fields, newton, self.case.output.depths))
-        self.recorder.adopt(newton)
+        self.protocol.adopt(Measures(newton, self.case.output.depths))
+        self.recorder.adopt()
         old.close()
         self.renewed_at = level.time
         self._look()
@@ -180,19 +173,19 @@ class Evolution:
         shift = (old.metal() - outline.metal()) / outline.footing()
         outline = outline._replace(collector=outline.collector + np.array([0.0, shift]))
         whole = mesh_outline.meshed(outline, sizes, self.under)
-        cells = self._whole().cells
+        cells = self.whole.cells
         metal = mesh_electrolyte.split(whole).metal
         return Renewal(whole, remesh_transfer.carried(points, cells, x, metal.points), happenings, shift)
 
     def _engine(self, made: Renewal | None, old: Newton) -> Newton:
         """Fields, motion and Newton on the new mesh, with the composition there and the numbers of the old ones."""
         domain = mesh.distribute(self.case, None if made is None else made.whole, (), self.comm)
-        new = fields_room.create(domain, self.case, self.electrode)
+        newton = on_mesh(domain, self.case, self.electrode)
+        new = newton.fields
         x = self.comm.bcast(None if made is None else made.x)
         scatter(new, x)
         for constant, value in zip(new.k, old.fields.k, strict=True):
             constant.value = value.value
-        newton = Newton(new, Motion(new), self.case, self.electrode)
         newton.control, newton.applied_voltage = old.control, old.applied_voltage
         newton.applied_flux, newton.stack = old.applied_flux, old.stack
         return newton

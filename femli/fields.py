@@ -5,10 +5,12 @@ from typing import Any, NamedTuple
 from mpi4py import MPI  # before dolfinx: loads the MPI library that its wheel needs
 
 import basix.ufl
+import dolfinx.mesh
 import numpy as np
 import ufl
 from dolfinx import fem
 from dolfinx.la import InsertMode
+from numpy.typing import NDArray
 
 from femli import forms, units
 from femli.case import Case
@@ -165,8 +167,6 @@ def create(domain: Domain, case: Case, electrode: Electrode) -> Fields:
     curvature = fem.Function(W, name="curvature") if tense else None
     w, displacement = fem.Function(W, name="w"), fem.Function(W, name="displacement")
     constants = {name: fem.Constant(mesh, float(value)) for name, value in _numbers(case, electrode).items()}
-    node_of_dof = np.empty(Q.dofmap.index_map.size_local + Q.dofmap.index_map.num_ghosts, dtype=np.int32)
-    node_of_dof[Q.dofmap.list.ravel()] = mesh.geometry.dofmaps[0].ravel()
     return Fields(
         domain=domain,
         u=u,
@@ -176,7 +176,7 @@ def create(domain: Domain, case: Case, electrode: Electrode) -> Fields:
         x_old=fem.Function(u.x.function_space),
         k=Constants(**constants),
         frame=frame_of(domain, w, displacement, curvature),
-        node_of_dof=node_of_dof,
+        node_of_dof=nodes_of_dofs(Q),
     )
 
 
@@ -184,6 +184,20 @@ def add_ghosts(f: fem.Function) -> None:
     """Sum ghost contributions of an assembled function onto their owners, then refresh the ghosts."""
     f.x.scatter_reverse(InsertMode.add)
     f.x.scatter_forward()
+
+
+def nodes_of_dofs(space: fem.FunctionSpace) -> NDArray[np.int32]:
+    """Geometry node of each P1 dof, (local dofs,)."""
+    index_map = space.dofmap.index_map
+    found = np.empty(index_map.size_local + index_map.num_ghosts, dtype=np.int32)
+    found[space.dofmap.list.ravel()] = space.mesh.geometry.dofmaps[0].ravel()
+    return found
+
+
+def cell_determinants(mesh: dolfinx.mesh.Mesh) -> NDArray[np.float64]:
+    """Determinant of each cell of this rank, its volume over that of a unit cell up to the sign, (cells,) [um^dim]."""
+    nodes = mesh.geometry.x[mesh.geometry.dofmaps[0]][:, :, : mesh.geometry.dim]
+    return np.asarray(np.linalg.det(nodes[:, 1:] - nodes[:, :1]))
 
 
 def total(comm: MPI.Comm, value: float) -> float:

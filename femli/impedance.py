@@ -18,17 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 from petsc4py import PETSc
 
-from femli import fields as fields_room
 from femli import mesh
 from femli.case import Case
 from femli.electrolyte import Electrolyte
 from femli.errors import CaseError, SolveError
 from femli.fields import flux_of_current
-from femli.motion import Motion
 from femli.outputs_checkpoint import Checkpoint, stored_mesh
-from femli.solver import Newton
-from femli.solver_linear import LinearSolver
+from femli.solver import Newton, on_mesh
+from femli.solver_linear import LinearSolver, direct
 from femli.stepper import Stepper
+from femli.units import TIME, F, R
 
 Complex = NDArray[np.complex128]
 
@@ -63,9 +62,7 @@ def fresh(case: Case, comm: MPI.Intracomm = MPI.COMM_WORLD, domain: mesh.Domain 
     """
     if case.electrolyte is None:
         raise CaseError("impedance: the case has no electrolyte; allowed: add an [electrolyte] section")
-    electrode = case.electrode_properties()
-    fields = fields_room.create(domain or mesh.build(case, comm), case, electrode)
-    return Newton(fields, Motion(fields), case, electrode)
+    return on_mesh(domain or mesh.build(case, comm), case, case.electrode_properties())
 
 
 class SmallSignal:
@@ -140,7 +137,7 @@ class SmallSignal:
         real, imaginary = self.K.copy(), self.M.copy()
         same: Any = PETSc.Mat.Structure.SAME_NONZERO_PATTERN
         real.axpy(extra.real, self.C, structure=same)
-        imaginary.scale(omega * 3600.0)  # rates are per hour
+        imaginary.scale(omega * TIME)  # rates are per hour
         imaginary.axpy(extra.imag, self.C, structure=same)
         minus = imaginary.copy()
         minus.scale(-1.0)
@@ -192,11 +189,7 @@ def solve_direct(matrix: PETSc.Mat, right: PETSc.Vec, answer: PETSc.Vec) -> None
     Raises:
         SolveError: it failed.
     """
-    ksp = PETSc.KSP().create(matrix.getComm())
-    ksp.setOperators(matrix)
-    ksp.setType("preonly")
-    ksp.getPC().setType("lu")
-    ksp.getPC().setFactorSolverType("mumps")
+    ksp = direct(matrix)
     ksp.getPC().setFactorSetUpSolverType()
     ksp.getPC().getFactorMatrix().setMumpsIcntl(14, 100)
     ksp.solve(right, answer)
@@ -211,8 +204,6 @@ def finite_warburg(frequency: NDArray[np.float64], case: Case) -> Complex:
 
     Z = (R T/F^2) L/(D c) coth(s)/s with s^2 = j omega L^2/(D (1 - x) Theta): in the frame of the host.
     """
-    from femli.units import F, R
-
     electrode = case.electrode_properties()
     x, length = electrode.li_fraction, case.geometry.electrode_thickness
     c = x / (x * electrode.omega_li + (1 - x) * electrode.omega_host)
@@ -231,7 +222,5 @@ def state_of(folder: Path, case: Case, comm: MPI.Intracomm) -> Newton:
     """
     domain = mesh.distribute(case, stored_mesh(folder, case.sha256(), comm), (), comm)
     newton = fresh(case, comm, domain)
-    stepper = Stepper(newton, case)
-    checkpoint = Checkpoint(folder, newton.fields, newton, stepper, case.sha256())
-    checkpoint.load()
+    Checkpoint(folder, Stepper(newton, case), case.sha256()).load()
     return newton

@@ -41,8 +41,7 @@ class Domain(NamedTuple):
         kinematics: "uniaxial" (1D), "plane", "axisymmetric" or "full" (3D).
         voids: the seeded voids, um; empty for void-free foils, for a user's mesh and after a remeshing.
         electrolyte: what lies under the contact, or None.
-        whole: on rank 0 the electrode's mesh as it was made (its points do not move); None on the other ranks.
-        made: the same with the electrolyte, as it was made.
+        made: on rank 0 the mesh as it was made, all regions (its points do not move); None on the other ranks.
     """
 
     mesh: dolfinx.mesh.Mesh
@@ -53,7 +52,6 @@ class Domain(NamedTuple):
     kinematics: str
     voids: tuple[SeededVoid, ...]
     electrolyte: "ElectrolyteDomain | None" = None
-    whole: PartedMesh | None = None
     made: PartedMesh | None = None
 
 
@@ -138,7 +136,7 @@ def distribute(case: Case, whole: PartedMesh | None, voids: tuple[SeededVoid, ..
         electrolyte = ElectrolyteDomain(*parts, names[1], kinematics, shared)
     parts = _distributed(metal, "electrode", dimension, comm)
     regions_here = {"electrode": REGIONS["electrode"]}
-    return Domain(*parts, regions_here, names[0], kinematics, voids, electrolyte, metal, whole)
+    return Domain(*parts, regions_here, names[0], kinematics, voids, electrolyte, whole)
 
 
 def electrolyte_alone(made: PartedMesh, axisymmetric: bool, comm: MPI.Intracomm) -> ElectrolyteDomain:

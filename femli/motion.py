@@ -19,21 +19,20 @@ from numpy.typing import NDArray
 from petsc4py import PETSc
 
 from femli import bcs
-from femli.fields import Fields, add_ghosts, largest
+from femli.fields import Fields, add_ghosts, cell_determinants, largest
 from femli.mesh_parts import FLATNESS
+from femli.solver_linear import direct
 
 Array = NDArray[np.float64]
 
 NEAR = 0.2  # a wall node is about to land when it is this low, over the size of the wall there
 
 
-def _ksp(matrix: PETSc.Mat, kind: str, pc: str) -> PETSc.KSP:
+def _iterative(matrix: PETSc.Mat, kind: str, pc: str) -> PETSc.KSP:
     ksp = PETSc.KSP().create(matrix.getComm())
     ksp.setOperators(matrix)
     ksp.setType(kind)
     ksp.getPC().setType(pc)
-    if pc == "lu":
-        ksp.getPC().setFactorSolverType("mumps")
     ksp.setTolerances(rtol=1e-14, atol=1e-50, max_it=500)
     return ksp
 
@@ -57,8 +56,7 @@ class Motion:
         index_map = self.scalar.dofmap.index_map
         self.owned, self.local = index_map.size_local, index_map.size_local + index_map.num_ghosts
         self.metal = fem.Function(self.space)  # the metal's velocity at the vertices
-        self.orientation: Array = np.ones(1)
-        self.orientation = np.sign(self.volumes())
+        self.orientation = np.sign(cell_determinants(self.mesh))
         self._vertex_dofs()
         self._parts()
         self._matching_forms()
@@ -187,7 +185,7 @@ class Motion:
             matrix = fem_petsc.assemble_matrix(form, bcs=[bc])
             matrix.assemble()
             self.fixed.append(fixed[: self.owned])
-            self.solvers.append(_ksp(matrix, "preonly", "lu") if self.dim < 3 else _ksp(matrix, "cg", "gamg"))
+            self.solvers.append(direct(matrix) if self.dim < 3 else _iterative(matrix, "cg", "gamg"))
         self.work = self.laplace.createVecRight()
         self.result = self.laplace.createVecRight()
 
@@ -241,7 +239,7 @@ class Motion:
         self.work.array[:] = slips
         self.sharing.mult(self.work, self.result)
         self.work.array[:] = np.where(free, self.result.array, 0.0)
-        ksp = _ksp(system, "gmres", "jacobi")
+        ksp = _iterative(system, "gmres", "jacobi")
         ksp.solve(self.work, self.result)
         ksp.destroy()
         system.destroy()
@@ -337,8 +335,7 @@ class Motion:
 
     def volumes(self) -> Array:
         """Cell volumes over that of a unit cell [um^dim], (cells,); negative where a cell turned inside out."""
-        nodes = self.mesh.geometry.x[self.mesh.geometry.dofmaps[0]][:, :, : self.dim]
-        return self.orientation * np.linalg.det(nodes[:, 1:] - nodes[:, :1])
+        return self.orientation * cell_determinants(self.mesh)
 
     def distortion_rate(self) -> float:
         """Largest rate at which the mesh motion stretches a cell, |grad w| [1/h], over all ranks."""

@@ -14,9 +14,8 @@ from mpi4py import MPI
 from femli import outputs_summary
 from femli.case import Case
 from femli.errors import CaseError
-from femli.fields import Fields, flux_of_current
+from femli.fields import flux_of_current
 from femli.materials import Electrode
-from femli.motion import Motion
 from femli.outputs_checkpoint import Checkpoint
 from femli.outputs_criteria import Criteria
 from femli.outputs_electrolyte import ElectrolyteFrames
@@ -26,7 +25,6 @@ from femli.outputs_measures import CELL_COLUMNS, INTERFACE_COLUMNS, InterfaceSta
 from femli.outputs_summary import COUNTED, Tally, laws_of, versions
 from femli.outputs_voids import VoidLog
 from femli.protocol import Protocol
-from femli.solver import Newton
 from femli.stepper import Step
 from femli.units import LENGTH, MAH_CM2, STRESS, TIME
 
@@ -57,23 +55,14 @@ class Recorder:
     Args:
         folder: result folder, exists and is writable.
         case, electrode: the numbers.
-        fields, newton, motion, protocol: the run.
+        protocol: the run.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        case: Case,
-        electrode: Electrode,
-        fields: Fields,
-        newton: Newton,
-        motion: Motion,
-        protocol: Protocol,
-    ) -> None:
-        self.folder, self.case, self.electrode, self.fields = folder, case, electrode, fields
-        self.newton, self.protocol, self.comm = newton, protocol, fields.domain.mesh.comm
-        self.stepper, self.measures = protocol.stepper, protocol.measures
+    def __init__(self, folder: Path, case: Case, electrode: Electrode, protocol: Protocol) -> None:
+        self.folder, self.case, self.electrode, self.protocol = folder, case, electrode, protocol
+        self.stepper, self.comm = protocol.stepper, protocol.stepper.comm
         self._series()
+        fields, newton = self.fields, self.newton
         self.voids = VoidLog(
             folder,
             fields.domain.kinematics,
@@ -92,18 +81,19 @@ class Recorder:
 
     def _series(self) -> None:
         """What writes the state of the present mesh."""
-        newton, fields = self.newton, self.fields
+        self.newton, self.measures = self.protocol.newton, self.protocol.measures
+        newton, self.fields = self.newton, self.newton.fields
+        fields = self.fields
         self.criteria = Criteria(fields, self.case)
-        self.frames = Frames(self.folder, fields, newton, newton.motion, self.electrode.omega_li)
+        self.frames = Frames(self.folder, newton, self.electrode.omega_li)
         self.below = None
         if newton.electrolyte is not None:
             self.below = ElectrolyteFrames(self.folder, newton.electrolyte, 1 / flux_of_current(1.0, self.electrode))
-        self.checkpoint = Checkpoint(self.folder, fields, newton, self.stepper, self.case.sha256())
+        self.checkpoint = Checkpoint(self.folder, self.stepper, self.case.sha256())
 
-    def adopt(self, newton: Newton) -> None:
-        """Go on with the solver of another mesh; what has been counted and written stays."""
+    def adopt(self) -> None:
+        """Go on with the solver of another mesh, which the protocol has; what was counted and written stays."""
         frames, below, damaged = self.frames, self.below, self.checkpoint.damaged
-        self.newton, self.fields, self.measures = newton, newton.fields, self.protocol.measures
         self._series()
         self.frames.written, self.checkpoint.damaged = frames.written, damaged
         if self.below is not None and below is not None:

@@ -18,10 +18,8 @@ from dolfinx import fem
 from numpy.typing import NDArray
 
 from femli.errors import CaseError
-from femli.fields import Fields
 from femli.mesh_parts import PartedMesh
 from femli.outputs_rows import CellRows
-from femli.solver import Newton
 from femli.stepper import Level, Stepper
 
 Array = NDArray[np.float64]
@@ -38,11 +36,12 @@ class Checkpoint:
 
     Args:
         folder: result folder.
-        fields, newton, stepper: the run.
+        stepper: the run.
         sha256: of the case; a checkpoint of another case is refused.
     """
 
-    def __init__(self, folder: Path, fields: Fields, newton: Newton, stepper: Stepper, sha256: str) -> None:
+    def __init__(self, folder: Path, stepper: Stepper, sha256: str) -> None:
+        fields, newton = stepper.fields, stepper.newton
         self.folder, self.fields, self.newton, self.stepper = folder / FOLDER, fields, newton, stepper
         self.sha256 = sha256
         mesh = fields.domain.mesh

@@ -18,8 +18,7 @@ from dolfinx.io import VTKFile
 from numpy.typing import NDArray
 
 from femli import laws, units
-from femli.fields import Fields, add_ghosts
-from femli.motion import Motion
+from femli.fields import add_ghosts
 from femli.solver import Newton
 
 Array = NDArray[np.float64]
@@ -98,14 +97,15 @@ class Frames(Series):
 
     Args:
         folder: result folder (exists).
-        fields, newton, motion: the run.
+        newton: the run.
         omega_li: partial molar volume of Li [m3/mol].
     """
 
-    def __init__(self, folder: Path, fields: Fields, newton: Newton, motion: Motion, omega_li: float) -> None:
-        super().__init__(folder, fields.domain.mesh.comm, FOLDER)
-        self.fields, self.newton, self.motion = fields, newton, motion
+    def __init__(self, folder: Path, newton: Newton, omega_li: float) -> None:
+        super().__init__(folder, newton.comm, FOLDER)
+        self.fields, self.newton = newton.fields, newton
         self.omega = omega_li
+        fields = newton.fields
         mesh, f, u = fields.domain.mesh, fields.frame, fields.u
         Q = u.p.function_space
         q = ufl.TestFunction(Q)
@@ -163,7 +163,7 @@ class Frames(Series):
         velocity = self.vectors["velocity [m/s]"].x.array.reshape(-1, 3)
         flux = self.vectors["li_flux [mol/(m^2 s)]"].x.array.reshape(-1, 3)
         dim = self.fields.domain.mesh.geometry.dim
-        velocity[:, :dim] = u.v.x.array.reshape(-1, dim)[self.motion.p2_of_p1] * SPEED
+        velocity[:, :dim] = u.v.x.array.reshape(-1, dim)[self.newton.motion.p2_of_p1] * SPEED
         mass = self._assembled(self.mass)
         for c, form in enumerate(self.fluxes):
             flux[:, c] = self._assembled(form) / mass * SPEED / self.omega

@@ -11,7 +11,7 @@ from dolfinx import fem
 
 from femli.electrolyte_voltage import CellState, Voltage
 from femli.errors import CaseError
-from femli.fields import Fields, total
+from femli.fields import total
 from femli.outputs_voids import Walls
 from femli.solver import Newton
 from femli.units import LENGTH, STRESS
@@ -48,13 +48,13 @@ class Measures:
     """Measures states of one mesh; forms are built once.
 
     Args:
-        fields: what the run owns.
-        newton: its solver, for contents and stress.
+        newton: the solver, which has the fields.
         depths: distances from the contact [m] at which the pressure is wanted, of a line mesh.
     """
 
-    def __init__(self, fields: Fields, newton: Newton, depths: tuple[float, ...] = ()) -> None:
-        self.fields, self.newton, self.comm = fields, newton, fields.domain.mesh.comm
+    def __init__(self, newton: Newton, depths: tuple[float, ...] = ()) -> None:
+        fields = newton.fields
+        self.fields, self.newton, self.comm = fields, newton, newton.comm
         self.depths = depths
         f, u = fields.frame, fields.u
         self.dim = fields.domain.mesh.geometry.dim
@@ -74,7 +74,7 @@ class Measures:
         self.void_count = self.walls.count
         self.power = 3 if f.kinematics in ("axisymmetric", "full") else 2  # of a length in the size of a void
         electrolyte = newton.electrolyte
-        self.cell = None if electrolyte is None else Voltage(fields, electrolyte, newton.full_area)
+        self.cell = None if electrolyte is None else Voltage(fields, electrolyte)
 
     def _extreme(self, value: float, op: MPI.Op) -> float:
         return float(self.comm.allreduce(value, op=op))

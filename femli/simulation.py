@@ -8,19 +8,17 @@ from typing import Any
 
 from mpi4py import MPI
 
-from femli import fields as fields_room
 from femli import mesh, outputs_voids
 from femli.case import Case
 from femli.errors import CaseError, SolveError
 from femli.evolution import Evolution
-from femli.motion import Motion
 from femli.outputs import HISTORY, STEPS, Recorder, StepReport
 from femli.outputs_checkpoint import stored_mesh
 from femli.outputs_events import EVENTS
 from femli.outputs_measures import Measures
 from femli.outputs_summary import SUMMARY
 from femli.protocol import Protocol
-from femli.solver import Newton
+from femli.solver import on_mesh
 from femli.stepper import Stepper
 
 
@@ -57,12 +55,9 @@ def run(
         domain = mesh.distribute(case, stored_mesh(folder, case.sha256(), comm), (), comm)
     else:
         domain = mesh.build(case, comm)
-    fields = fields_room.create(domain, case, electrode)
-    motion = Motion(fields)
-    newton = Newton(fields, motion, case, electrode)
-    stepper = Stepper(newton, case)
-    protocol = Protocol(case, electrode, stepper, Measures(fields, newton, case.output.depths))
-    recorder = Recorder(folder, case, electrode, fields, newton, motion, protocol)
+    newton = on_mesh(domain, case, electrode)
+    protocol = Protocol(case, electrode, Stepper(newton, case), Measures(newton, case.output.depths))
+    recorder = Recorder(folder, case, electrode, protocol)
     if resume:
         recorder.resume()
     else:

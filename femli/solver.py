@@ -20,13 +20,13 @@ from femli import bcs, forms, laws
 from femli.case import Case
 from femli.creep import PowerLaw
 from femli.electrolyte import Electrolyte
-from femli.fields import CREEP_DEGREE, Fields, flux_of_current, largest, total
+from femli.fields import CREEP_DEGREE, Fields, create, flux_of_current, largest, total
 from femli.materials import Electrode
+from femli.mesh import Domain
 from femli.motion import Motion
 from femli.solver_choice import linear_system
-from femli.solver_coupled import CoupledSolver
 from femli.solver_data import Counts, Stack, StepData
-from femli.solver_linear import LinearSolver, LinearSystem, NotConvergedError
+from femli.solver_linear import LinearSystem, NotConvergedError
 from femli.units import STRESS, TIME
 from femli.walls import Curvature, Exchange
 
@@ -104,11 +104,11 @@ class Newton:
             held.append(self.exchange.condition())
         rows = forms.residuals(t, fl.u, fl.x_old, fl.state, k, frame, case.load.plate)
         J = forms.jacobian(rows, t, fl.u, du, k, frame)
-        self.step_system = self._system(case, J, F, held, "step")
+        self.step_system = linear_system(case, fl, J, F, held, self.offsets, "step", self.electrolyte)
         Fz = forms.frozen_residuals(t, fl.u, fl.state, k, fl.frame, case.load.plate)
         rows = forms.frozen_residuals(t, fl.u, fl.state, k, frame, case.load.plate)
         Jz = [[ufl.derivative(row, fl.u[j], du[j]) for j in range(3)] for row in rows]
-        self.frozen_system = self._system(case, Jz, Fz, [*held, frozen], "start")
+        self.frozen_system = linear_system(case, fl, Jz, Fz, [*held, frozen], self.offsets, "start", self.electrolyte)
         f, q = fl.frame, t.x
         phi = laws.li_volume_fraction(fl.u.x, k)
         self.li_content = fem.form(f.weight * phi * q * f.dx)
@@ -127,14 +127,6 @@ class Newton:
         # The share of each owned P1 dof in the contact, as the mesh was made.
         shares = self._owned(fem.form(f.weight * q * f.ds(f.parts["contact"]) + k.zero * q * f.dx))
         self.contact_shares = shares / total(self.comm, float(shares.sum()))
-
-    def _system(
-        self, case: Case, jacobian: Any, residual: Any, conditions: list[fem.DirichletBC], name: str
-    ) -> LinearSystem:
-        if self.electrolyte is None:
-            return linear_system(case, self.fields, jacobian, residual, conditions, self.offsets, name)
-        metal = LinearSolver(jacobian, residual, conditions, self.offsets, name, case.solver.petsc)
-        return CoupledSolver(metal, self.electrolyte)
 
     def _points(self) -> None:
         """What is needed at quadrature points: where the state's dofs are, rates and weights there."""
@@ -227,7 +219,7 @@ class Newton:
         """Volume of Li that leaves through the contact, over the whole interface [um/h], at the state at hand."""
         if self.electrolyte is None:
             return self.applied_flux
-        return self.electrolyte.over_contact("current") / self.full_area
+        return self.electrolyte.flux()
 
     def load_stack(self, time: float) -> float:
         """Set the stack pressure of a time [h] and of the thickness on the mesh; returns it [MPa]."""
@@ -369,6 +361,12 @@ class Newton:
         self._dress_walls()
         change, size = largest(self.comm, np.max(np.abs(U - old), initial=0.0), np.max(np.abs(U), initial=0.0))
         return max(change / max(size, STILL), pushed)
+
+
+def on_mesh(domain: Domain, case: Case, electrode: Electrode) -> Newton:
+    """Fields, mesh motion and solver of a case on a mesh, the composition as it is at the start."""
+    fields = create(domain, case, electrode)
+    return Newton(fields, Motion(fields), case, electrode)
 
 
 def working_creep(electrode: Electrode) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Which linear solver a case gets: direct in one and two dimensions and for small problems in three, else iterative."""
+"""Which linear solver a case gets: direct in 1D and 2D, for small 3D problems, with an electrolyte; else iterative."""
 
 from typing import Any
 
@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from femli import bcs, forms, forms_block
 from femli.case import Case
+from femli.electrolyte import Electrolyte
 from femli.fields import Fields
 from femli.solver_block import Approximation, BlockSolver
+from femli.solver_coupled import CoupledSolver
 from femli.solver_linear import LinearSolver, LinearSystem
 
 ITERATIVE_DOFS = 10_000  # dofs in three dimensions from which the iterative solver is the faster one
@@ -35,6 +37,7 @@ def linear_system(
     conditions: list[fem.DirichletBC],
     offsets: NDArray[np.float64],
     name: str,
+    electrolyte: Electrolyte | None,
 ) -> LinearSystem:
     """The solver of a Newton iteration's linear system.
 
@@ -46,9 +49,11 @@ def linear_system(
         conditions: of the increments.
         offsets: first owned dof of each row.
         name: of the system, for the options' prefix.
+        electrolyte: whose potential is solved for as well, or None.
     """
-    if not iterative(case, fields):
-        return LinearSolver(jacobian, residual, conditions, offsets, name, case.solver.petsc)
+    if electrolyte is not None or not iterative(case, fields):
+        direct = LinearSolver(jacobian, residual, conditions, offsets, name, case.solver.petsc)
+        return direct if electrolyte is None else CoupledSolver(direct, electrolyte)
     fl = fields
     spaces = [u.function_space for u in fl.u]
     t = forms.Unknowns(*[ufl.TestFunction(V) for V in spaces])

@@ -38,6 +38,16 @@ def matrix_form(form: Any, dimension: int) -> Any:
     return fem.form(form, jit_options=VECTORISED if dimension == 3 else None)
 
 
+def direct(matrix: PETSc.Mat) -> PETSc.KSP:
+    """A direct solver, MUMPS; nothing is factorised before its first use."""
+    ksp = PETSc.KSP().create(matrix.getComm())
+    ksp.setOperators(matrix)
+    ksp.setType("preonly")
+    ksp.getPC().setType("lu")
+    ksp.getPC().setFactorSolverType("mumps")
+    return ksp
+
+
 class NotConvergedError(SolveError):
     """One attempt at a step failed; the stepper retries with a smaller step."""
 
@@ -185,17 +195,11 @@ class LinearSolver(LinearSystem):
         self.A.destroy()
 
     def _create(self) -> PETSc.KSP:
-        ksp = PETSc.KSP().create(self.A.getComm())
+        ksp = direct(self.A)
         ksp.setOptionsPrefix(self.expert.prefix)
-        ksp.setOperators(self.A)
-        ksp.setType("preonly")
-        pc = ksp.getPC()
-        pc.setType("lu")
-        pc.setFactorSolverType("mumps")
         ksp.setFromOptions()
-        pc.setFactorSetUpSolverType()
-        factor = pc.getFactorMatrix()
-        factor.setMumpsIcntl(14, self.workspace)
+        ksp.getPC().setFactorSetUpSolverType()
+        ksp.getPC().getFactorMatrix().setMumpsIcntl(14, self.workspace)
         return ksp
 
     def assemble(self, history: list[tuple[slice, Array]]) -> None:

@@ -14,11 +14,10 @@ from scipy.integrate import quad
 from verification_runs import stepper
 
 import femli
-from femli import fields, mesh, mesh_gmsh
+from femli import mesh, mesh_gmsh
 from femli.case import Case
 from femli.mesh_parts import BOUNDARIES, PartedMesh
-from femli.motion import Motion
-from femli.solver import Newton
+from femli.solver import on_mesh
 from femli.stepper import Stepper
 from femli.units import TIME
 
@@ -159,9 +158,7 @@ def built(case: Case, whole: PartedMesh) -> Stepper:
         "axisymmetric" if "axis" in names else "plane",
         (),
     )
-    electrode = case.electrode_properties()
-    owned = fields.create(domain, case, electrode)
-    made = Stepper(Newton(owned, Motion(owned), case, electrode), case)
+    made = Stepper(on_mesh(domain, case, case.electrode_properties()), case)
     made.targets = lambda _time: case.stop.time / TIME
     made.start()
     return made

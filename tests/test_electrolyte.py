@@ -72,7 +72,7 @@ def test_uniform_contact_has_the_exact_voltage(tmp_path: Path, shape: dict[str, 
     # contact (VD2); to round-off.
     mesh = {"geometry__mesh__interface_size": "0.5 um", "geometry__mesh__size": "4 um", "geometry__mesh__growth": 1.9}
     _, made = stepper(tmp_path, FLAT + BELOW, electrode__stress_coupling=coupled, **shape, **mesh)
-    found = Measures(made.fields, made.newton).state()
+    found = Measures(made.newton).state()
     i = 3.1
     stress = -13e-6 * (found.pressure_interface_mean - 2e6) / F if coupled else 0.0
     exact = rest_potential(0.05) - 0.623 + i * (20e-6 / 0.04 + 5e-4 + 3e-4) + stress
@@ -90,7 +90,7 @@ def test_coupled_solve_is_conduction_where_the_metal_is_uniform(tmp_path: Path, 
     # solver, whose matrix also holds the metal's viscosities.
     text = (VOIDED if kind == "foil" else runs.AXISYMMETRIC + BELOW).replace("Li-5Mg", "Li")
     _, made = stepper(tmp_path, text, electrode__stress_coupling=False)
-    cell = Measures(made.fields, made.newton).state().cell
+    cell = Measures(made.newton).state().cell
     impedance = conduct(made.fields.domain.electrolyte, 0.04, 1 / 5e-4).impedance.real
     assert cell.voltage + 0.623 - cell.counter == pytest.approx(3.1 * impedance, rel=1e-8)
     parts = cell.ohmic + cell.interface + cell.constriction
@@ -194,7 +194,7 @@ def test_contact_laws_differ_where_current_is_large(
             load__current_density=f"{current} mA/cm^2",
             load__temperature="25 degC",
         )
-        cell = Measures(made.fields, made.newton).state().cell
+        cell = Measures(made.newton).state().cell
         assert 1e3 * cell.interface == pytest.approx(expected, abs=0.5)
         i0 = R * 298.15 / F / 1e-3
         exact = current * 10 * 1e-3 if law == "asr" else 2 * R * 298.15 / F * np.arcsinh(current * 10 / (2 * i0))
@@ -207,7 +207,7 @@ def test_butler_volmer_is_a_resistance_at_small_overpotential(tmp_path: Path) ->
     volts, uncoupled = [], {"electrode__stress_coupling": False}
     for law in ("asr", "butler_volmer"):
         _, made = stepper(tmp_path, VOIDED, interface__law=law, load__current_density="1 uA/cm^2", **uncoupled)
-        volts.append(Measures(made.fields, made.newton).state().cell)
+        volts.append(Measures(made.newton).state().cell)
     assert volts[1].interface == pytest.approx(volts[0].interface, rel=1e-7)
     assert volts[1].voltage - volts[0].voltage == pytest.approx(0, abs=1e-7 * volts[0].interface)
 
@@ -218,14 +218,14 @@ def test_voltage_control_finds_the_current(tmp_path: Path, resistance: str, law:
     # Exact: a uniform cell held at the voltage of a given current passes that current; one step later as well.
     keys = {"interface__law": law, "cell__counter_resistance": resistance}
     _, given = stepper(tmp_path, FLAT + BELOW, **keys)
-    volts = Measures(given.fields, given.newton).voltage()
+    volts = Measures(given.newton).voltage()
     _, held = stepper(tmp_path, FLAT + BELOW, **keys)
     newton = held.newton
     newton.control, newton.applied_voltage = "voltage", volts
     newton.applied_flux *= 0.1  # of no account
     held.start()
-    measures = Measures(held.fields, newton)
-    assert measures.cell.flux() == pytest.approx(given.newton.applied_flux, rel=1e-6)
+    measures = Measures(newton)
+    assert measures.newton.flux() == pytest.approx(given.newton.applied_flux, rel=1e-6)
     assert measures.voltage() == pytest.approx(volts, rel=1e-12)
     held.advance()
     state = measures.state().cell
@@ -237,13 +237,13 @@ def test_voltage_control_of_a_voided_contact(tmp_path: Path) -> None:
     # Exact: the same field as with the given current, where the counter side is far enough to be an equipotential: the
     # constriction has decayed by exp(-2 pi 20/8).
     _, given = stepper(tmp_path, VOIDED)
-    volts = Measures(given.fields, given.newton).voltage()
+    volts = Measures(given.newton).voltage()
     for resistance in ("0 ohm cm^2", "3 ohm cm^2"):
         _, held = stepper(tmp_path, VOIDED, cell__counter_resistance=resistance)
         lumped = 3e-4 if resistance.startswith("0") else 0.0
         held.newton.control, held.newton.applied_voltage = "voltage", volts - 3.1 * lumped
         held.start()
-        assert Measures(held.fields, held.newton).cell.flux() == pytest.approx(given.newton.applied_flux, rel=1e-6)
+        assert Measures(held.newton).newton.flux() == pytest.approx(given.newton.applied_flux, rel=1e-6)
 
 
 @pytest.mark.parametrize("text", [FLAT + BELOW, VOIDED], ids=["flat", "voided"])
@@ -258,7 +258,7 @@ def test_cell_at_rest(tmp_path: Path, text: str) -> None:
         electrode__activity="ideal",
         electrode__stress_coupling=False,
     )
-    cell = Measures(made.fields, made.newton).state().cell
+    cell = Measures(made.newton).state().cell
     assert cell.voltage == pytest.approx(ideal - 0.623, rel=1e-10)
     assert cell[1:] == pytest.approx((0.0,) * 8, abs=1e-12)
 
@@ -324,7 +324,7 @@ def test_voltages_need_an_electrolyte(tmp_path: Path) -> None:
     with pytest.raises(CaseError, match=r"stop\.voltage: there is no voltage without an electrolyte.*\[electrolyte\]"):
         femli.load(runs.written(tmp_path, FLAT), {"stop.voltage": "0.1 V"})
     _, made = stepper(tmp_path, FLAT)
-    measures = Measures(made.fields, made.newton)
+    measures = Measures(made.newton)
     with pytest.raises(CaseError, match="no voltage without an electrolyte"):
         measures.voltage()
     assert measures.state().cell is None
@@ -387,9 +387,7 @@ def test_an_electrolyte_of_a_file(tmp_path: Path) -> None:
     head = VOIDED[: VOIDED.index("[geometry.mesh]")]
     rest = VOIDED[VOIDED.index("[electrode]") :]
     text = head + 'kind = "file"\nfile = "both.msh"\n' + rest
-    volts = [
-        Measures(made.fields, made.newton).voltage() for _, made in (stepper(tmp_path, VOIDED), stepper(tmp_path, text))
-    ]
+    volts = [Measures(made.newton).voltage() for _, made in (stepper(tmp_path, VOIDED), stepper(tmp_path, text))]
     assert volts[1] == pytest.approx(volts[0], rel=1e-9)
     with pytest.raises(MeshError, match=r"dry\.msh: the mesh has no region electrolyte"):
         stepper(tmp_path, text.replace("both", "dry"))
@@ -416,6 +414,6 @@ def test_three_dimensional_void_over_an_electrolyte(tmp_path: Path) -> None:
     made.advance()
     e = made.newton.electrolyte
     assert e.over_contact("current") == pytest.approx(made.newton.applied_flux * made.newton.full_area, rel=1e-10)
-    cell = Measures(made.fields, made.newton).state().cell
+    cell = Measures(made.newton).state().cell
     assert sum(cell[2:8]) == pytest.approx(cell.overpotential, abs=1e-9)
     assert 0 < cell.constriction < 3.1 * 4e-6 / (4 * 0.04)

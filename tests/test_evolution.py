@@ -12,18 +12,14 @@ import pyvista as pv
 import verification_runs as runs
 
 import femli
-from femli import fields, mesh, mesh_outline
+from femli import mesh, mesh_outline
 from femli.case import Case
 from femli.mesh_parts import PartedMesh
 from femli.mesh_resolution import Resolution
-from femli.motion import Motion
 from femli.outputs import Recorder
-from femli.outputs_measures import Measures
 from femli.protocol import Protocol
 from femli.remesh_outline import Outline
 from femli.simulation import evolution_of
-from femli.solver import Newton
-from femli.stepper import Stepper
 
 # A void of an alloy that creeps like Li: closed after 70 s.
 CLOSING = """
@@ -56,13 +52,8 @@ every = "0.002 mAh/cm^2"
 
 def started(case: Case, folder: Path, domain: mesh.Domain | None = None) -> tuple[Protocol, Recorder]:
     """All rooms of a run at the consistent state, on a mesh of its own or a given one."""
-    electrode = case.electrode_properties()
-    owned = fields.create(domain or mesh.build(case, MPI.COMM_WORLD), case, electrode)
-    motion = Motion(owned)
-    newton = Newton(owned, motion, case, electrode)
-    protocol = Protocol(case, electrode, Stepper(newton, case), Measures(owned, newton))
-    protocol.start()
-    return protocol, Recorder(folder, case, electrode, owned, newton, motion, protocol)
+    protocol = runs.protocol(case, domain)
+    return protocol, Recorder(folder, case, case.electrode_properties(), protocol)
 
 
 def events(folder: Path) -> pd.DataFrame:

@@ -5,23 +5,18 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
-from mpi4py import MPI
-
 import numpy as np
 import pandas as pd
 import pytest
 import verification_runs as runs
 
 import femli
-from femli import fields, mesh, simulation
+from femli import simulation
 from femli.case import Case
 from femli.case_protocol import Leg
 from femli.errors import CaseError
-from femli.motion import Motion
 from femli.outputs import StepReport
-from femli.outputs_measures import Measures
 from femli.protocol import Protocol
-from femli.solver import Newton
 from femli.stepper import Stepper
 from femli.units import MAH_CM2
 
@@ -70,13 +65,8 @@ def _steps(folder: Path) -> pd.DataFrame:
 
 def _rooms(case: Case) -> tuple[Stepper, Protocol]:
     """A run without a folder, at its start."""
-    electrode = case.electrode_properties()
-    owned = fields.create(mesh.build(case, MPI.COMM_WORLD), case, electrode)
-    newton = Newton(owned, Motion(owned), case, electrode)
-    stepper = Stepper(newton, case)
-    protocol = Protocol(case, electrode, stepper, Measures(owned, newton))
-    protocol.start()
-    return stepper, protocol
+    protocol = runs.protocol(case)
+    return protocol.stepper, protocol
 
 
 def _march(stepper: Stepper, protocol: Protocol) -> list[tuple[float, Leg]]:

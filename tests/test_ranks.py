@@ -23,22 +23,6 @@ CASES = {
 }
 SAME = 1e-8
 
-# Runs a case and is interrupted, on all ranks, once it has passed a capacity [mAh/cm2].
-SCRIPT = """
-import sys
-import femli
-case, out, resume, until = sys.argv[1], sys.argv[2], sys.argv[3] == "resume", float(sys.argv[4])
-
-def interrupt(step):
-    if step.capacity / 3.6e4 > until:
-        raise KeyboardInterrupt
-
-try:
-    femli.run(femli.load(case), out, resume=resume, on_step=interrupt)
-except KeyboardInterrupt:
-    pass
-"""
-
 
 def _run(case: Path, out: Path, ranks: int, *words: str) -> pd.DataFrame:
     ended = runs.command("-m", "femli", "run", str(case), "-o", str(out), *words, ranks=ranks)
@@ -69,7 +53,7 @@ def test_interrupted_and_resumed(reference: tuple[Path, pd.DataFrame], ranks: tu
     # Exact: the history without interruption. A checkpoint of some ranks goes on on others, and back.
     case, history = reference
     end = history["capacity [mAh/cm^2]"].iloc[-1]
-    script, out = runs.written(tmp_path, SCRIPT, "interrupted.py"), tmp_path / "out"
+    script, out = runs.written(tmp_path, runs.INTERRUPTED, "interrupted.py"), tmp_path / "out"
     for part, count in enumerate(ranks[:-1]):
         until = end * (part + 1) / len(ranks) * 1.1
         how = "resume" if part else "start"

@@ -89,7 +89,7 @@ def _one_step(pressure: str, **more: object) -> tuple[Stepper, Frames, dict[str,
     dt = 10.0 / TIME
     last = made.levels[0]
     made.newton.solve(StepData(last.positions, last.x, last.displacement, last.increments, 1 / dt, 0.0, last.time + dt))
-    frames = Frames(Path("."), made.fields, made.newton, made.motion, made.newton.fields.k.volume_ratio.value * 13e-6)
+    frames = Frames(Path("."), made.newton, made.newton.fields.k.volume_ratio.value * 13e-6)
     frames.update()
     values = {name: f.x.array.copy() for name, f in (frames.point | frames.vectors).items()}
     return made, frames, values

@@ -24,20 +24,6 @@ TWO = (
     .replace('"0.0005 mAh', '"0.0001 mAh')
 )
 SAME = 1e-8
-INTERRUPT = """
-import sys
-import femli
-case, out, resume, until = sys.argv[1], sys.argv[2], sys.argv[3] == "resume", float(sys.argv[4])
-
-def interrupt(step):
-    if step.capacity / 3.6e4 > until:
-        raise KeyboardInterrupt
-
-try:
-    femli.run(femli.load(case), out, resume=resume, on_step=interrupt)
-except KeyboardInterrupt:
-    pass
-"""
 
 
 def _run(case: Path, out: Path, ranks: int, *words: str) -> pd.DataFrame:
@@ -110,7 +96,7 @@ def test_same_voids_on_more_ranks(reference: tuple[Path, Path], ranks: int, tmp_
 def test_interrupted_and_resumed(reference: tuple[Path, Path], ranks: tuple[int, int], tmp_path: Path) -> None:
     # Exact: the rows without interruption. Rows behind the checkpoint, and half a row, are dropped and written again.
     case, folder = reference
-    script, out = runs.written(tmp_path, INTERRUPT, "interrupt.py"), tmp_path / "out"
+    script, out = runs.written(tmp_path, runs.INTERRUPTED, "interrupt.py"), tmp_path / "out"
     ended = runs.command(str(script), str(case), str(out), "start", "0.00015", ranks=ranks[0])
     assert ended.returncode == 0, ended.stderr
     whole = _voids(folder)

@@ -14,12 +14,11 @@ from mpi4py import MPI
 import pandas as pd
 
 import femli
-from femli import fields, mesh
+from femli import mesh
 from femli.case import Case
-from femli.motion import Motion
 from femli.outputs_measures import Measures
 from femli.protocol import Protocol
-from femli.solver import Newton
+from femli.solver import on_mesh
 from femli.stepper import Stepper
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -66,6 +65,23 @@ SHORT = {
 }
 
 
+# Runs a case and is interrupted, on all ranks, once it has passed a capacity [mAh/cm2].
+INTERRUPTED = """
+import sys
+import femli
+case, out, resume, until = sys.argv[1], sys.argv[2], sys.argv[3] == "resume", float(sys.argv[4])
+
+def interrupt(step):
+    if step.capacity / 3.6e4 > until:
+        raise KeyboardInterrupt
+
+try:
+    femli.run(femli.load(case), out, resume=resume, on_step=interrupt)
+except KeyboardInterrupt:
+    pass
+"""
+
+
 def written(folder: Path, text: str, name: str = "case.toml") -> Path:
     """A case file."""
     path = folder / name
@@ -78,18 +94,18 @@ def short(**more: object) -> Case:
     return femli.load(FOIL, SHORT | {key.replace("__", "."): value for key, value in more.items()})
 
 
-def stepper(case: Case) -> Stepper:
-    """All rooms of a run but the recorder, at the consistent state; no stop conditions."""
-    return stepper_on(mesh.build(case, MPI.COMM_WORLD), case)
-
-
-def stepper_on(domain: mesh.Domain, case: Case) -> Stepper:
-    """The same on a mesh that is there already."""
+def protocol(case: Case, domain: mesh.Domain | None = None) -> Protocol:
+    """All rooms of a run but the recorder, on a mesh of its own or a given one, at the consistent state."""
     electrode = case.electrode_properties()
-    owned = fields.create(domain, case, electrode)
-    newton = Newton(owned, Motion(owned), case, electrode)
-    made = Stepper(newton, case)
-    Protocol(case, electrode, made, Measures(owned, newton)).start()
+    newton = on_mesh(domain or mesh.build(case, MPI.COMM_WORLD), case, electrode)
+    made = Protocol(case, electrode, Stepper(newton, case), Measures(newton))
+    made.start()
+    return made
+
+
+def stepper(case: Case) -> Stepper:
+    """The same without stop conditions."""
+    made = protocol(case).stepper
     made.events = []
     return made
 
