@@ -6,15 +6,15 @@ import csv
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from . import case_file
 from .errors import CaseError
-from .sweep_plan import Members, Range, Table, Values, axes, quantity, settings, validated
+from .sweep_plan import Members, Range, Settings, Table, Values, axes, quantity, validated
 from .sweep_table import read_json
 
 Array = NDArray[np.float64]
@@ -64,12 +64,7 @@ class Curve(Table):
     x: str = Field("capacity [mAh/cm^2]", description="Column along which both are compared.")
     y: str = Field(description="Column that is compared.")
     uncertainty: float = Field(gt=0.0, description="Standard deviation of each point, in the unit of y.")
-    set: Values = Field({}, description="Keys set in this run.")
-
-    @field_validator("set", mode="before")
-    @classmethod
-    def _flat_set(cls, given: Any) -> Any:
-        return settings(given)
+    set: Settings = Field({}, description="Keys set in this run.")
 
 
 class FitFile(Table):
@@ -77,21 +72,13 @@ class FitFile(Table):
 
     title: str = Field("", description="For people.")
     case: str | dict[str, Any] = Field(description="Base case: a file, relative to this one, or the case itself.")
-    set: Values = Field({}, description="Keys set in every run.")
-    parameters: dict[str, Parameter] = Field(min_length=1, description="Ranges of what is fitted, by key.")
+    set: Settings = Field({}, description="Keys set in every run.")
+    parameters: Annotated[dict[str, Parameter], BeforeValidator(axes)] = Field(
+        min_length=1, description="Ranges of what is fitted, by key."
+    )
     data: list[Data] = Field([], description="Tables of measured numbers.")
     curves: list[Curve] = Field([], description="Measured curves.")
     members: Members = Field(default_factory=lambda: Members.model_validate({}), description="As in a sweep.")
-
-    @field_validator("set", mode="before")
-    @classmethod
-    def _flat_set(cls, given: Any) -> Any:
-        return settings(given)
-
-    @field_validator("parameters", mode="before")
-    @classmethod
-    def _flat_parameters(cls, given: Any) -> Any:
-        return axes(given)
 
     @model_validator(mode="after")
     def _measured(self) -> FitFile:

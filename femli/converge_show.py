@@ -55,7 +55,7 @@ def study(
     found = summaries(plan, out)
     rows = sensitivity_rows(chosen, found) if moved else convergence_rows(case, chosen, found)
     name = "inputs" if moved else "converge"
-    write_rows(rows, out / f"{name}.csv")
+    write(rows, out / f"{name}.csv")
     page.print(_table(rows, moved))
     picture = out / f"{name}.png"
     if rows:
@@ -67,11 +67,6 @@ def study(
     else:
         page.print("nothing that the summary has differs between the members")
     return 0
-
-
-def write_rows(rows: list[Row], file: Path) -> None:
-    """Write the rows; what is not known is empty."""
-    write([{key: "" if value is None else value for key, value in row.items()} for row in rows], file)
 
 
 def _table(rows: list[Row], moved: bool) -> Table:

@@ -1,8 +1,6 @@
 """The recorder of a run: history, field snapshots, checkpoints, summary."""
 
-import csv
 import logging
-import os
 import resource
 import time as clock
 from dataclasses import dataclass
@@ -11,7 +9,7 @@ from typing import Any
 
 from mpi4py import MPI
 
-from femli import outputs_summary
+from femli import outputs_summary, tables
 from femli.case import Case
 from femli.errors import CaseError
 from femli.fields import flux_of_current
@@ -19,7 +17,7 @@ from femli.materials import Electrode
 from femli.outputs_checkpoint import Checkpoint
 from femli.outputs_criteria import Criteria
 from femli.outputs_electrolyte import ElectrolyteFrames
-from femli.outputs_events import EVENTS, Happening, append, truncate_history
+from femli.outputs_events import EVENTS, Happening, append
 from femli.outputs_frames import Frames
 from femli.outputs_measures import CELL_COLUMNS, INTERFACE_COLUMNS, InterfaceState
 from femli.outputs_summary import COUNTED, Tally, laws_of, versions
@@ -164,6 +162,7 @@ class Recorder:
         """Row 0, frame 0 and a first checkpoint: the consistent state at t = 0."""
         if self.comm.rank == 0:
             (self.folder / "case.toml").write_text(self.case.to_toml(), encoding="utf-8")
+            (self.folder / HISTORY).unlink(missing_ok=True)
         self._record(None)
         self.frame()
         self.save()
@@ -200,12 +199,7 @@ class Recorder:
         if not rows:
             (self.folder / STEPS).unlink(missing_ok=True)
             return
-        new = self.folder / (STEPS + ".new")
-        with new.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(rows[0])
-            writer.writerows([repr(v) if isinstance(v, float) else v for v in row.values()] for row in rows)
-        os.replace(new, self.folder / STEPS)
+        tables.replace(self.folder / STEPS, list(rows[0]), [list(row.values()) for row in rows])
 
     def _record(self, step: Step | None) -> InterfaceState:
         state, errors = self.measures.state(), self._balances()
@@ -213,11 +207,7 @@ class Recorder:
         self._warn(state)
         row = self._row(state, step, errors)
         if self.comm.rank == 0:
-            with (self.folder / HISTORY).open("w" if step is None else "a", newline="", encoding="utf-8") as file:
-                writer = csv.writer(file)
-                if step is None:
-                    writer.writerow(row)
-                writer.writerow([repr(float(v)) if isinstance(v, float) else v for v in row.values()])
+            tables.append(self.folder / HISTORY, list(row), [list(row.values())])
         self.state = state
         return state
 
@@ -275,9 +265,9 @@ class Recorder:
         if self.below is not None:
             self.below.resume(self.time())
         if self.comm.rank == 0:
-            truncate_history(self.folder / HISTORY, self.time())
-            truncate_history(self.voids.path, self.time())
-            truncate_history(self.folder / EVENTS, self.time() * (1 - 1e-9))  # a new mesh comes after the checkpoint
+            tables.truncate(self.folder / HISTORY, self.time())
+            tables.truncate(self.voids.path, self.time())
+            tables.truncate(self.folder / EVENTS, self.time() * (1 - 1e-9))  # a new mesh comes after the checkpoint
         self.state = self.measures.state()
 
     def progress(self, state: InterfaceState) -> float:

@@ -1,9 +1,9 @@
 """The events of voids: a row of `events.csv` for each, and one for each new mesh."""
 
-import csv
 from pathlib import Path
 from typing import NamedTuple
 
+from femli import tables
 from femli.units import LENGTH
 
 EVENTS = "events.csv"
@@ -36,30 +36,12 @@ def append(path: Path, event: Happening, when: tuple[float, float], voids: int, 
         power: 2 where voids have an area, 3 where they have a volume.
     """
     row = {
-        "time [s]": repr(when[0]),
-        "capacity [mAh/cm^2]": repr(when[1]),
+        "time [s]": when[0],
+        "capacity [mAh/cm^2]": when[1],
         "event [-]": event.kind,
-        "x [m]": "" if event.x is None else repr(event.x * LENGTH),
+        "x [m]": "" if event.x is None else event.x * LENGTH,
         "void_count [-]": voids,
-        f"void_{'volume' if power == 3 else 'area'}_change [m^{power}]": repr(event.void * LENGTH**power),
-        "collector_shift [m]": repr(event.shift * LENGTH),
+        f"void_{'volume' if power == 3 else 'area'}_change [m^{power}]": event.void * LENGTH**power,
+        "collector_shift [m]": event.shift * LENGTH,
     }
-    fresh = not path.exists()
-    with path.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        if fresh:
-            writer.writerow(row)
-        writer.writerow(row.values())
-
-
-def truncate_history(path: Path, until: float) -> None:
-    """Drop the rows after a time [s], and a half-written last one."""
-    if not path.exists():
-        return
-    lines = path.read_text(encoding="utf-8").splitlines()
-    width = lines[0].count(",")
-    kept = [lines[0]]
-    for line in lines[1:]:
-        if line.count(",") == width and float(line.split(",")[0]) <= until * (1 + 1e-12):
-            kept.append(line)
-    path.write_text("\n".join(kept) + "\n", encoding="utf-8")
+    tables.append(path, list(row), [list(row.values())])

@@ -1,6 +1,5 @@
 """Voids of a run: their walls gathered from all ranks, `voids.csv` with one row a void a frame, and history columns."""
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from mpi4py import MPI  # before dolfinx
 import numpy as np
 from dolfinx.mesh import entities_to_geometry
 
-from femli import voids
+from femli import tables, voids
 from femli.fields import Fields
 from femli.units import LENGTH, MAH_CM2
 from femli.voids import Void
@@ -112,11 +111,8 @@ class VoidLog:
         rows = self.tracker.frame(voids.seen(found, self.limit))
         if not self.writes:
             return
-        with self.path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            if not file.tell():
-                writer.writerow(self._header())
-            writer.writerows([time, capacity / MAH_CM2, *self._cells(row)] for row in rows)  # shortest exact digits
+        lines = [[time, capacity / MAH_CM2, *self._cells(row)] for row in rows]
+        tables.append(self.path, self._header(), lines)
 
     def _header(self) -> list[str]:
         plane, solid = self.kinematics == "plane", self.kinematics == "full"

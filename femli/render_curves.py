@@ -138,10 +138,14 @@ class Abscissa(NamedTuple):
 def abscissa(rows: pd.DataFrame) -> Abscissa:
     """Capacity; time where the run has steps or the charge goes back and forth, so that no curve runs over itself."""
     if STEP in rows or not (np.diff(np.abs(rows[CAPACITY])) > 0.0).all():
-        seconds = float(rows[TIME].max())
-        factor, unit = (1 / 3600.0, "h") if seconds > 3600.0 else (1 / 60.0, "min") if seconds > 60.0 else (1.0, "s")
-        return Abscissa(TIME, factor, f"time ({unit})")
+        return Abscissa(TIME, *time_axis(float(rows[TIME].max())))
     return Abscissa(CAPACITY, *capacity_axis(rows[CAPACITY].to_numpy()))
+
+
+def time_axis(last: float) -> tuple[float, str]:
+    """Factor and name for an axis of times up to the last (s)."""
+    factor, unit = (1 / 3600.0, "h") if last > 3600.0 else (1 / 60.0, "min") if last > 60.0 else (1.0, "s")
+    return factor, f"time ({unit})"
 
 
 def capacity_axis(capacity: Array) -> tuple[float, str]:
@@ -183,7 +187,11 @@ def _panel(ax: Axes, panel: Panel, rows: pd.DataFrame, curve: pd.DataFrame | Non
         ax.set_xlim(0.0, max(ends))
     ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     ax.set(xlabel=against.label, ylabel=panel.label)
-    if ax.get_legend_handles_labels()[1]:
+    names_shown = ax.get_legend_handles_labels()[1]
+    if names_shown:
+        if len(names_shown) > 2 and not panel.log:  # three lines of names lie on the curves of most runs
+            low, high = ax.get_ylim()
+            ax.set_ylim(low, high + 0.55 * (high - low))
         ax.legend(handlelength=1.3, labelspacing=0.2, borderpad=0.2)
 
 

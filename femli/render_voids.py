@@ -13,7 +13,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from femli.errors import OutputError
-from femli.render_curves import BLUE, CAPACITY, GREEN, ORANGE, TIME, capacity_axis
+from femli.render_curves import BLUE, CAPACITY, GREEN, ORANGE, TIME, capacity_axis, time_axis
 from femli.render_read import Array, Run, table
 from femli.render_style import PAGE, Margins, save, sheet
 
@@ -58,7 +58,7 @@ def course(run: Run) -> Course | None:
         return None
     frames = rows.drop_duplicates(TIME)
     rising = len(frames) == 1 or bool((frames[CAPACITY].diff().iloc[1:] > 0.0).all())
-    factor, label = capacity_axis(rows[CAPACITY].to_numpy()) if rising else (1 / 3600, "time (h)")
+    factor, label = capacity_axis(rows[CAPACITY].to_numpy()) if rising else time_axis(float(rows[TIME].max()))
     rows["at"] = rows[CAPACITY if rising else TIME] * factor
     history = None
     if run.history is not None and {CAPACITY, "contact_loss [-]"} <= set(run.history):
@@ -222,7 +222,7 @@ def tracks(seen: Course, window: tuple[float, float], section: bool, path: Path)
     ax.add_collection(drawn)
     ax.add_collection(LineCollection(_joints(seen.rows), colors="0.3", linewidths=0.7, linestyles="dotted"))
     handles = _marks(ax, seen.rows)
-    ax.set(xlim=(alive["at"].min(), alive["at"].max()), ylim=window, xlabel=seen.label, ylabel="$x$ (µm)")
+    ax.set(xlim=(seen.rows["at"].min(), seen.rows["at"].max()), ylim=window, xlabel=seen.label, ylabel="$x$ (µm)")
     _ticks(ax)
     place = ax.inset_axes((1.015, 0.0, 2.0 / inner, 1.0))
     made = fig.colorbar(drawn, cax=place)

@@ -13,9 +13,9 @@ import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from . import case_file
 from .case import Case, made
@@ -67,17 +67,18 @@ class Range(Table):
         return [self.at(i / max(self.count - 1, 1)) for i in range(self.count)]
 
 
+# Tables of keys as a user nests them, by dotted key.
+Settings = Annotated[Values, BeforeValidator(lambda given: settings(given))]
+Ranges = Annotated[dict[str, Range], BeforeValidator(lambda given: axes(given))]
+Lists = Annotated[Values, BeforeValidator(lambda given: {k: _listed(k, v) for k, v in axes(given).items()})]
+
+
 class Sample(Table):
     """Latin hypercube: each key's range is cut into `count` parts of which each is drawn from once."""
 
     count: int = Field(ge=1, description="Number of points.")
     seed: int = Field(1, ge=0, description="Of the random numbers.")
-    keys: dict[str, Range] = Field(description="Ranges without count, by key.")
-
-    @field_validator("keys", mode="before")
-    @classmethod
-    def _flat_keys(cls, given: Any) -> Any:
-        return axes(given)
+    keys: Ranges = Field(description="Ranges without count, by key.")
 
 
 class Replicas(Table):
@@ -106,22 +107,12 @@ class SweepFile(Table):
 
     title: str = Field("", description="For people.")
     case: str | dict[str, Any] = Field(description="Base case: a file, relative to this one, or the case itself.")
-    set: Values = Field({}, description="Keys set in every member.")
-    grid: Values = Field({}, description="Lists or ranges of which every combination is run.")
-    zip: Values = Field({}, description="Lists or ranges of one length that go side by side.")
+    set: Settings = Field({}, description="Keys set in every member.")
+    grid: Lists = Field({}, description="Lists or ranges of which every combination is run.")
+    zip: Lists = Field({}, description="Lists or ranges of one length that go side by side.")
     sample: Sample | None = Field(None, description="Points of a Latin hypercube.")
     replicas: Replicas | None = Field(None, description="Seeds.")
     members: Members = Field(default_factory=lambda: Members.model_validate({}), description="How members are run.")
-
-    @field_validator("set", mode="before")
-    @classmethod
-    def _flat_set(cls, given: Any) -> Any:
-        return settings(given)
-
-    @field_validator("grid", "zip", mode="before")
-    @classmethod
-    def _flat_axes(cls, given: Any) -> Any:
-        return {key: _listed(key, value) for key, value in axes(given).items()}
 
     @model_validator(mode="after")
     def _consistent(self) -> SweepFile:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import tomli_w
 
+from . import tables
 from .sweep_member import FAILURE, SUMMARY, identity
 from .sweep_plan import Member, quantity
 
@@ -102,9 +101,4 @@ def write(found: list[Row], file: Path) -> None:
     names = [name for name in names if name not in last]
     # Costs last of the numbers, also where the first rows lack outputs.
     names = [n for n in names if n not in COST] + [n for n in COST if n in names] + [*last]
-    new = file.with_name(file.name + ".new")
-    with new.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, names, restval="")
-        writer.writeheader()
-        writer.writerows(found)
-    os.replace(new, file)
+    tables.replace(file, names, [[row.get(name) for name in names] for row in found])

@@ -13,6 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "femli"
 HEIGHTS = {
     "errors": 0,
     "units": 0,
+    "tables": 0,
     "materials": 1,
     "library": 2,
     "laws": 2,
@@ -46,7 +47,7 @@ OWNERS = {
     "pint": {"units", "case"},
 }
 # These start fast (`femli check`, `femli materials`, `femli render`): no solver when they are imported.
-LIGHT = {"errors", "units", "materials", "library", "case", "render", "sweep", "__init__", "__main__"}
+LIGHT = {"errors", "units", "tables", "materials", "library", "case", "render", "sweep", "__init__", "__main__"}
 SOLVER = {"dolfinx", "mpi4py", "petsc4py"}
 # The physics is read and tested without a mesh or PETSc: of the outside only UFL.
 PURE = {"laws": {"ufl", "typing", "math", "collections", "__future__"}}
