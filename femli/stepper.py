@@ -7,7 +7,7 @@ a time or a stop condition leaves it.
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mpi4py import MPI  # noqa: F401  (before dolfinx)
 
@@ -118,6 +118,15 @@ class Stepper:
         wish = self.index - drop if self.restart == NO_RUNG else min(self.index, self.restart + GROWTH)
         self.index = max(wish, self._rung(self.smallest) + drop)
         self.restarted = True
+
+    def pace(self) -> dict[str, int]:
+        """What decides the next step besides the levels, for a checkpoint."""
+        return {"rung": self.index, "restart": self.restart, "leaping": int(self.leaping)}
+
+    def set_pace(self, numbers: dict[str, Any]) -> None:
+        """Take what `pace` gave out of the numbers of a checkpoint."""
+        self.index, self.restart = int(numbers.pop("rung")), int(numbers.pop("restart"))
+        self.leaping = bool(numbers.pop("leaping", False))
 
     # --- levels -----------------------------------------------------------------------------------------------------
 
