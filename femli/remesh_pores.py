@@ -113,6 +113,19 @@ def _parts(line: Floats, pinch: Pinch, h: float, closed: bool) -> tuple[Floats, 
     return inner, outer
 
 
+def _untangled(line: Floats, h: float) -> Floats:
+    """A closed line without the parts turned inside out that walls leave where they have passed each other twice."""
+    for _ in range(MOST):
+        pinch = _pinch(line, h, True) if len(line) > 2 else None
+        if pinch is None or not pinch.passed:
+            break
+        parts = [part for part in _parts(line, pinch, h, True) if len(part) > 2 and _area(part) > 0]
+        if len(parts) != 1:
+            break
+        line = parts[0]
+    return line
+
+
 def _cut_wall(outline: Outline, h: float) -> tuple[str, float, Outline] | None:
     """A void whose walls have met becomes one or two, the upper one a pore."""
     for a, b in outline.walls():
@@ -124,16 +137,14 @@ def _cut_wall(outline: Outline, h: float) -> tuple[str, float, Outline] | None:
             return None  # a side or the axis cuts it: the pore would be cut as well, which is not followed
         x = float(line[[pinch.first, pinch.last], 0].mean())
         inner, outer = _parts(line, pinch, h, False)
+        inner = _untangled(inner, h)
         kept = len(inner) > 2 and large(inner, _area(inner), h)
         if len(outer):
             bottom = np.concatenate([outline.bottom[:a], outer, outline.bottom[b + 1 :]])
             opened = np.ones(len(outer) - 1, bool)
             kind = "split" if kept else "collapse"
         else:
-            feet = np.array([[line[[0, -1], 0].min(), 0.0], [line[[0, -1], 0].max(), 0.0]])
-            if pinch.passed:
-                feet[:] = [line[[0, -1], 0].mean(), 0.0]
-                feet = feet[:1]
+            feet = line[[0, -1]] if line[0, 0] < line[-1, 0] else line[[0, -1]].mean(axis=0)[None, :]
             bottom = np.concatenate([outline.bottom[:a], feet, outline.bottom[b + 1 :]])
             opened = np.zeros(len(feet) - 1, bool)
             kind = "enclosure" if kept else "collapse"
