@@ -45,8 +45,8 @@ COLUMNS = (
     "error",
 )
 LIMIT = "the time limit of the member"
-# What --coarse asks for: cells of 1 um at the contact and 3 um far from it, void edges a quarter of the radius, ten times the time
-# error, Newton to the tenth of the default's accuracy.
+# What --coarse asks for: cells of 1 um at the contact and 3 um far from it, void edges a quarter of the radius, ten
+# times the time error, a hundred times the tolerance of Newton's method.
 COARSE_MESH = 'interface_size = "1 um"\nsize = "3 um"\ngrowth = 1.6\n'
 COARSE_SOLVER = "time_tolerance = 1e-3\ntolerance = 1e-6"
 
@@ -164,6 +164,7 @@ def summary_of(rows: list[dict[str, Any]], words: argparse.Namespace) -> str:
     def mean(name: str) -> float:
         return float(np.mean([float(row[name]) for row in run])) if run else float("nan")
 
+    taken = sum(float(row["steps"]) for row in run)
     iterations = sum(float(row["newton_per_step"]) * float(row["steps"]) for row in run)
     lines = [
         "# Voids, unattended",
@@ -178,7 +179,7 @@ def summary_of(rows: list[dict[str, Any]], words: argparse.Namespace) -> str:
         "",
         "| over all members | |",
         "|---|---|",
-        f"| Newton iterations a step, every solve counted | {iterations / max(sum(float(r['steps']) for r in run), 1):.2f} |",
+        f"| Newton iterations a step, every solve counted | {iterations / max(taken, 1):.2f} |",
         f"| largest mean of one member | {max((float(r['newton_per_step']) for r in run), default=float('nan')):.2f} |",
         *(f"| mean {name} | {mean(name):.4g} |" for name in ("steps", "remeshings", "dofs", "cpu_time [s]")),
         f"| longest wall time [s] | {max((float(r['wall_time [s]']) for r in run), default=float('nan')):.0f} |",

@@ -60,9 +60,10 @@ def settled(outline: Outline, h: float) -> tuple[Outline, list[Happening]]:
     """The outline after everything that has happened to it; h is the smallest size [um]."""
     outline, first = touched(outline, h)
     outline, second = coalesced(outline, h)
-    outline, third = collapsed(outline, h)
-    outline, fourth = remesh_pores.settled(outline, h)
-    return outline, [*first, *second, *third, *fourth]
+    outline, third = remesh_pores.cut(outline, h)
+    outline, fourth = collapsed(outline, h)
+    outline, fifth = remesh_pores.settled(outline, h)
+    return outline, [*first, *second, *third, *fourth, *fifth]
 
 
 def touched(outline: Outline, h: float) -> tuple[Outline, list[Happening]]:

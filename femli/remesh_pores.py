@@ -3,6 +3,7 @@
 NumPy only, um; see `femli.remesh_outline` for what an outline is.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,10 @@ PINCH = 0.5  # opposite walls that are nearer than this, over the smallest size,
 APART = 4.0  # along the wall they are further apart than this times their distance
 SKIN = 0.5  # metal under a pore that is thinner than this, over the smallest size, has gone
 MOST = 8  # cuts of one line at once
+
+
+# Makes one change: its kind, where [um], and the new outline; nothing to change, nothing returned.
+Step = Callable[[Outline, float], tuple[str, float, Outline] | None]
 
 
 class Pinch(NamedTuple):
@@ -53,10 +58,19 @@ def due(outline: Outline, h: float) -> str | None:
     return None
 
 
+def cut(outline: Outline, h: float) -> tuple[Outline, list[Happening]]:
+    """The outline after walls have met."""
+    return _repeated(outline, h, (_cut_wall, _cut_pore))
+
+
 def settled(outline: Outline, h: float) -> tuple[Outline, list[Happening]]:
-    """The outline after its walls have met, and after its pores have closed or come down."""
+    """The outline after its pores have closed or come down."""
+    return _repeated(outline, h, (_filled, _opened))
+
+
+def _repeated(outline: Outline, h: float, steps: tuple[Step, ...]) -> tuple[Outline, list[Happening]]:
     found: list[Happening] = []
-    for step in (_cut_wall, _cut_pore, _filled, _opened):
+    for step in steps:
         for _ in range(MOST):
             after = step(outline, h)
             if after is None:
@@ -105,7 +119,9 @@ def _parts(line: Floats, pinch: Pinch, h: float, closed: bool) -> tuple[Floats, 
     """The line between the two vertices as a pore, and the rest without them; no rest where a mouth has closed."""
     i, j = pinch.first, pinch.last
     inner, outer = line[i + 1 : j], np.concatenate([line[:i], line[j + 1 :]])
-    if not closed and (i == 0 or j == len(line) - 1 or outer[:, 1].max() < h):
+    if not closed:  # its ends stay where they are
+        outer = np.concatenate([line[: max(i, 1)], line[min(j + 1, len(line) - 1) :]])
+    if not closed and outer[:, 1].max() < h:
         outer = line[:0]
         # So much metal is left under the pore.
         high = np.flatnonzero(inner[:, 1] > 2 * SKIN * h)
@@ -131,18 +147,19 @@ def _cut_wall(outline: Outline, h: float) -> tuple[str, float, Outline] | None:
     for a, b in outline.walls():
         line = outline.bottom[a : b + 1]
         pinch = _pinch(line, h, False)
-        if pinch is None:
+        # Where a side or the axis cuts the void, the pore would be cut as well, which is not followed.
+        if pinch is None or line[0, 1] > 0 or line[-1, 1] > 0:
             continue
-        if line[0, 1] > 0 or line[-1, 1] > 0:
-            return None  # a side or the axis cuts it: the pore would be cut as well, which is not followed
         x = float(line[[pinch.first, pinch.last], 0].mean())
         inner, outer = _parts(line, pinch, h, False)
         inner = _untangled(inner, h)
         kept = len(inner) > 2 and large(inner, _area(inner), h)
         if len(outer):
+            kind = "split" if kept else "fold"
+            if not kept:  # no metal is needed between two parts
+                outer = np.concatenate([line[: pinch.first + 1], line[pinch.last :]])
             bottom = np.concatenate([outline.bottom[:a], outer, outline.bottom[b + 1 :]])
             opened = np.ones(len(outer) - 1, bool)
-            kind = "split" if kept else "collapse"
         else:
             feet = line[[0, -1]] if line[0, 0] < line[-1, 0] else line[[0, -1]].mean(axis=0)[None, :]
             bottom = np.concatenate([outline.bottom[:a], feet, outline.bottom[b + 1 :]])
@@ -162,7 +179,7 @@ def _cut_pore(outline: Outline, h: float) -> tuple[str, float, Outline] | None:
             continue
         parts = [part for part in _parts(line, pinch, h, True) if len(part) > 2 and large(part, _area(part), h)]
         pores = (*outline.pores[:k], *parts, *outline.pores[k + 1 :])
-        kind = "split" if len(parts) == 2 else "collapse"
+        kind = ("collapse", "fold", "split")[len(parts)]
         return kind, float(line[[pinch.first, pinch.last], 0].mean()), outline._replace(pores=pores)
     return None
 
