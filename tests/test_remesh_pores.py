@@ -75,7 +75,7 @@ def test_small_pores_close_and_low_ones_open() -> None:
     # mouth of 2 h or more; a third one stays. What opens grows by the skin.
     t = -np.linspace(0, 2 * np.pi, 40, endpoint=False)
     ring = np.column_stack([np.cos(t), np.sin(t)])
-    small, low, high = 0.1 * ring + [2.0, 3.0], ring + [5.0, 1.03], 0.5 * ring + [8.0, 2.0]
+    small, low, high = (size * ring + np.array(place) for size, place in ((0.1, (2, 3)), (1, (5, 1.03)), (0.5, (8, 2))))
     made = outline()._replace(pores=(small, low, high))
     assert made.voids() == pytest.approx(np.pi * 1.26, rel=0.01)
     assert remesh_events.due(made, H) == "a pore has closed"
