@@ -1,25 +1,30 @@
 """Random seeded foils with voids, run unattended: how they end, and what they cost.
 
 2D foils with 1 to 20 voids, contact angles of 15 to 150 degrees or half ellipses of aspect 0.1 to 2, stack pressures
-of 0.2 to 20 MPa. A geometry is decided by its number alone.
+of 0.2 to 20 MPa. A geometry is decided by its number alone. Numbers that the table already has are skipped, so that an
+interrupted set goes on where it was; beside the table (`.csv`) a summary (`.md`) is written.
 
-    python benchmarks/robustness_voids.py --count 100 -o benchmarks/robustness_voids.csv
+    python benchmarks/robustness_voids.py --count 100 -j 2 --coarse -o benchmarks/robustness_voids_coarse.csv
 """
 
 import argparse
 import csv
 import json
 import logging
+import os
+import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import femli
-from femli.errors import FemliError
+from femli.errors import FemliError, SolveError
 
 COLUMNS = (
     "number",
@@ -35,9 +40,15 @@ COLUMNS = (
     "rejected",
     "remeshings",
     "host_balance_error",
+    "cpu_time [s]",
     "wall_time [s]",
     "error",
 )
+LIMIT = "the time limit of the member"
+# What --coarse asks for: cells of 1 um at the contact and 3 um far from it, void edges a quarter of the radius, ten
+# times the time error, a hundred times the tolerance of Newton's method.
+COARSE_MESH = 'interface_size = "1 um"\nsize = "3 um"\ngrowth = 1.6\n'
+COARSE_SOLVER = "time_tolerance = 1e-3\ntolerance = 1e-6"
 
 
 def case_of(number: int, capacity: float, coarse: bool, most: int = 20) -> tuple[str, dict[str, Any]]:
@@ -52,15 +63,14 @@ def case_of(number: int, capacity: float, coarse: bool, most: int = 20) -> tuple
     reach = radius / np.sin(np.radians(angle)) if is_cap and angle < 90 else radius
     height = radius / np.tan(np.radians(angle) / 2) if is_cap else aspect * radius
     width = max(12.0, 2 * 2.2 * reach * count)
-    mesh = 'interface_size = "0.6 um"\ngrowth = 1.4\n' if coarse else ""
-    edge = f'edge_size = "{min(radius / 6, height / 1.5):.3g} um"\n' if coarse else ""
+    edge = f'edge_size = "{min(radius / 4.1, height / 1.5):.3g} um"\n' if coarse else ""
     text = f"""
 [geometry]
 dimension = 2
 width = "{width:.4g} um"
 electrode_thickness = "{max(15.0, 2.5 * height):.4g} um"
 [geometry.mesh]
-{mesh}{edge}
+{COARSE_MESH if coarse else ""}{edge}
 [geometry.voids]
 seed = {number}
 count = {count}
@@ -76,25 +86,33 @@ stack_pressure = "{pressure:.3g} MPa"
 [stop]
 capacity = "{capacity} mAh/cm^2"
 [solver]
-time_tolerance = {1e-3 if coarse else 1e-4}
+{COARSE_SOLVER if coarse else ""}
 """
     facts = {"number": number, "voids": count, "shape": shape, "stack_pressure [MPa]": f"{pressure:.3g}"}
     return text, facts
 
 
-def outcome(text: str, folder: Path) -> dict[str, Any]:
-    """Run a case; how it ended and what it cost."""
+def outcome(text: str, folder: Path, limit: float) -> dict[str, Any]:
+    """Run a case for at most `limit` seconds; how it ended and what it cost."""
     path = folder / "case.toml"
     path.write_text(text, encoding="utf-8")
     began, summary, error = time.monotonic(), {}, ""
+
+    def watch(_report: object) -> None:
+        if time.monotonic() - began > limit:
+            raise SolveError(LIMIT)
+
     try:
-        summary = femli.run(femli.load(path), folder / "out", force=True)
+        summary = femli.run(femli.load(path), folder / "out", force=True, on_step=watch)
         end = summary["stop_reason"]
     except FemliError as failure:
-        end, error = f"exit {failure.exit_code}", " ".join(str(failure).split())
+        error = " ".join(str(failure).replace(str(folder), "FOLDER").split())
+        end = "time limit" if error.startswith(LIMIT) else f"exit {failure.exit_code}"
         saved = folder / "out" / "summary.json"
         if saved.exists():
             summary = json.loads(saved.read_text())
+        if not (folder / "out" / "checkpoint").is_dir():
+            end += ", nothing saved"
     steps = max(summary.get("steps", 0), 1)
     return {
         "end": end,
@@ -106,36 +124,121 @@ def outcome(text: str, folder: Path) -> dict[str, Any]:
         "rejected": summary.get("rejected_steps", ""),
         "remeshings": summary.get("remeshings", ""),
         "host_balance_error": f"{summary.get('host_balance_error', float('nan')):.1e}",
+        "cpu_time [s]": f"{time.process_time():.0f}",
         "wall_time [s]": f"{time.monotonic() - began:.0f}",
         "error": error,
     }
 
 
-def main() -> int:
-    """Run the set and write its table; returns 1 if fewer than 98 % end with a stop reason."""
+def member(number: int, words: argparse.Namespace) -> dict[str, Any]:
+    """Run one geometry in a process of its own; its row."""
+    text, row = case_of(number, words.capacity, words.coarse, words.most_voids)
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "given.toml").write_text(text, encoding="utf-8")
+        command = [sys.executable, __file__, "--one", folder, "--limit", str(words.limit)]
+        try:
+            subprocess.run(
+                command,
+                env=os.environ | {"OMP_NUM_THREADS": "1"},
+                timeout=3 * words.limit + 600,  # forms may have to be compiled first
+                check=False,
+                capture_output=not words.loud,
+            )
+            row |= json.loads((Path(folder) / "row.json").read_text())
+        except subprocess.TimeoutExpired:
+            row |= {"end": "killed", "error": "went on long after the time limit"}
+        except FileNotFoundError:
+            row |= {"end": "crash", "error": "the process died"}
+    return row
+
+
+def good(row: dict[str, Any]) -> bool:
+    """Whether a member ran to a stop reason."""
+    return not row["end"].startswith(("exit", "time limit", "killed", "crash"))
+
+
+def summary_of(rows: list[dict[str, Any]], words: argparse.Namespace) -> str:
+    """The summary of the table, in Markdown."""
+    run = [row for row in rows if row.get("steps")]
+
+    def mean(name: str) -> float:
+        return float(np.mean([float(row[name]) for row in run])) if run else float("nan")
+
+    taken = sum(float(row["steps"]) for row in run)
+    iterations = sum(float(row["newton_per_step"]) * float(row["steps"]) for row in run)
+    lines = [
+        "# Voids, unattended",
+        "",
+        f"`benchmarks/robustness_voids.py`: {len(rows)} random geometries{', coarse' if words.coarse else ''}, "
+        f"to {words.capacity:g} mAh/cm², at most {words.limit:g} s each.",
+        "",
+        "| end | members | share |",
+        "|---|---|---|",
+        *(f"| {end} | {n} | {n / len(rows):.0%} |" for end, n in Counter(row["end"] for row in rows).most_common()),
+        f"| **to a stop reason** | {sum(map(good, rows))} | {sum(map(good, rows)) / len(rows):.0%} |",
+        "",
+        "| over all members | |",
+        "|---|---|",
+        f"| Newton iterations a step, every solve counted | {iterations / max(taken, 1):.2f} |",
+        f"| largest mean of one member | {max((float(r['newton_per_step']) for r in run), default=float('nan')):.2f} |",
+        *(f"| mean {name} | {mean(name):.4g} |" for name in ("steps", "remeshings", "dofs", "cpu_time [s]")),
+        f"| longest wall time [s] | {max((float(r['wall_time [s]']) for r in run), default=float('nan')):.0f} |",
+        f"| largest host balance error | {max((float(r['host_balance_error']) for r in run), default=0.0):.1e} |",
+        "",
+    ]
+    for row in rows:
+        if not good(row):
+            lines.append(
+                f"- {row['number']} ({row['voids']} voids, {row['shape']}, {row['stack_pressure [MPa]']} MPa) "
+            )
+            lines[-1] += f"{row['end']} at {row['capacity [mAh/cm^2]'] or 0} mAh/cm²: {row['error']}"
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def options() -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--first", type=int, default=0, help="number of the first geometry")
     parser.add_argument("--count", type=int, default=100, help="how many")
     parser.add_argument("--capacity", type=float, default=0.5, help="mAh/cm2 to which each runs")
-    parser.add_argument("--coarse", action="store_true", help="few cells and long steps: some minutes a geometry")
+    parser.add_argument("--coarse", action="store_true", help="few cells and long steps: less than a minute a geometry")
+    parser.add_argument(
+        "--limit", type=float, default=900.0, help="wall time of a member, s; it ends with its state saved"
+    )
+    parser.add_argument("-j", "--jobs", type=int, default=1, help="members at a time")
     parser.add_argument("-o", "--output", type=Path, default=Path("robustness_voids.csv"))
     parser.add_argument("--most-voids", type=int, default=20, help="voids of the fullest geometry")
-    words = parser.parse_args()
-    logging.getLogger("femli").setLevel(logging.ERROR)
-    good = 0
-    with words.output.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        for number in range(words.first, words.first + words.count):
-            text, row = case_of(number, words.capacity, words.coarse, words.most_voids)
-            with tempfile.TemporaryDirectory() as folder:
-                row |= outcome(text, Path(folder))
-            good += not row["end"].startswith("exit")
-            writer.writerow(row)
-            file.flush()
+    parser.add_argument("--loud", action="store_true", help="show what the members say")
+    parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)  # a member's process
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Run the set and write its table; returns 1 if fewer than 98 % end with a stop reason."""
+    words = options()
+    if words.one is not None:
+        logging.getLogger("femli").setLevel(logging.INFO if words.loud else logging.ERROR)
+        row = outcome((words.one / "given.toml").read_text(encoding="utf-8"), words.one, words.limit)
+        (words.one / "row.json").write_text(json.dumps(row))
+        return 0
+    rows: list[dict[str, Any]] = []
+    if words.output.exists():
+        with words.output.open(newline="", encoding="utf-8") as file:
+            rows = [row for row in csv.DictReader(file) if row["end"] not in ("killed", "crash")]
+    done = {int(row["number"]) for row in rows}
+    left = [n for n in range(words.first, words.first + words.count) if n not in done]
+    with ThreadPoolExecutor(words.jobs) as pool:
+        for row in pool.map(lambda n: member(n, words), left):
+            rows.append(row)
+            rows.sort(key=lambda r: int(r["number"]))
+            with words.output.open("w", newline="", encoding="utf-8") as file:
+                writer = csv.DictWriter(file, COLUMNS)
+                writer.writeheader()
+                writer.writerows(rows)
+            words.output.with_suffix(".md").write_text(summary_of(rows, words), encoding="utf-8")
             print(", ".join(f"{key} {value}" for key, value in row.items() if value != ""), flush=True)
-    print(f"{good} of {words.count} ran to a stop reason")
-    return 0 if good >= 0.98 * words.count else 1
+    print(f"{sum(map(good, rows))} of {len(rows)} ran to a stop reason")
+    return 0 if sum(map(good, rows)) >= 0.98 * len(rows) else 1
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ class PowerLaw:
 
     def inner(self, a: Array, b: Array) -> Array:
         """Double contraction a:b of two arrays of deviators, one number a point."""
-        return np.einsum("pi,ij,pj->p", a, self.metric, b)
+        return np.einsum("pi,pi->p", a @ self.metric, b)
 
     def equivalent(self, t: Array) -> Array:
         """Equivalent stress sqrt(3/2 T:T) [MPa]."""

@@ -64,6 +64,10 @@ def sizes_of(outline: Outline, first: Resolution) -> Sizes:
         size = np.full(len(line), wall)
         size[[k for k in (0, -1) if line[k, 1] == 0.0]] = edge
         least.append(size)
+    for line in outline.pores:
+        half = min(np.ptp(line[:, 0]), np.ptp(line[:, 1])) / 2
+        sources.append(line)
+        least.append(np.full(len(line), max(h, half / WALL_SHARE[2])))
     if not sources:
         return Sizes(first.interface, first.size, first.growth, np.empty((0, 2)), np.empty(0))
     return Sizes(first.interface, first.size, first.growth, np.concatenate(sources), np.concatenate(least))
@@ -79,7 +83,9 @@ def resampled(outline: Outline, sizes: Sizes) -> Outline:
         pieces.append(line[:-1])
         flags.append(np.full(len(line) - 1, is_wall))
     bottom = np.concatenate([*pieces, outline.bottom[-1:]])
-    return outline._replace(bottom=bottom, is_open=np.concatenate(flags), collector=edited(outline.collector, sizes))
+    pores = tuple(edited(np.concatenate([line, line[:1]]), sizes)[:-1] for line in outline.pores)
+    collector = edited(outline.collector, sizes)
+    return outline._replace(bottom=bottom, is_open=np.concatenate(flags), collector=collector, pores=pores)
 
 
 def divided(ends: Floats, sizes: Sizes) -> Floats:
@@ -149,12 +155,16 @@ def meshed(outline: Outline, sizes: Sizes, under: Underlay | None = None) -> Par
     ]
     with mesh_gmsh.session("the metal could not be meshed anew") as gmsh:
         points, boundary = _lines(gmsh, loop)
-        surface = gmsh.model.geo.addPlaneSurface([gmsh.model.geo.addCurveLoop(list(boundary))])
+        holes = [_lines(gmsh, _segments(line[[*range(len(line)), 0]], "void"))[1] for line in outline.pores]
+        loops = [gmsh.model.geo.addCurveLoop(list(lines)) for lines in (boundary, *holes)]
+        surface = gmsh.model.geo.addPlaneSurface(loops)
         bodies = {surface: "electrode"}
         if under is not None:
             drawn = mesh_underlay.Drawn(points, list(boundary))
             below, more = mesh_underlay.surface(gmsh, outline, drawn, under, lambda ends: divided(ends, sizes))
             bodies[below], boundary = "electrolyte", boundary | more
+        for lines in holes:
+            boundary |= lines
         gmsh.model.geo.synchronize()
         _grow(gmsh, list(boundary), sizes, sizes.size if under is None else max(sizes.size, under.largest))
         gmsh.model.mesh.generate(2)

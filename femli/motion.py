@@ -20,6 +20,7 @@ from petsc4py import PETSc
 
 from femli import bcs
 from femli.fields import Fields, add_ghosts, cell_determinants, largest
+from femli.fields_forms import bound
 from femli.mesh_parts import FLATNESS
 from femli.solver_linear import direct
 
@@ -75,7 +76,7 @@ class Motion:
         """Size of the wall facets around each P1 dof [um], zero off the walls."""
         size = fem.Function(self.scalar)
         f, q = self.fields.frame, ufl.TestFunction(self.scalar)
-        form = fem.form(q * f.ds(f.parts["void"]) + self.fields.k.zero * q * f.dx)
+        form = bound(q * f.ds(f.parts["void"]) + self.fields.k.zero * q * f.dx)
         fem.assemble_vector(size.x.array, form)
         add_ghosts(size)
         return size.x.array ** (1 / max(self.dim - 1, 1))
@@ -144,17 +145,17 @@ class Motion:
         q, a = ufl.TestFunction(self.scalar), ufl.TrialFunction(self.scalar)
         tags = tuple(t for t in (f.parts["collector"], f.parts["void"]) if t != ())
         ds = f.ds(tags)
-        self.mass_forms = [fem.form(f.weight * f.n[c] * a * q * ds) for c in range(self.dim)]
+        self.mass_forms = [bound(f.weight * f.n[c] * a * q * ds) for c in range(self.dim)]
         # Filled once by a form on the cells, so that every row has its diagonal entry; its values are not used.
-        whole = fem.form(a * q * f.dx)
+        whole = bound(a * q * f.dx)
         self.mass = [fem_petsc.assemble_matrix(whole) for _ in self.mass_forms]
         for M in self.mass:
             M.assemble()
         slip = self.fields.u.v - self.metal
-        self.slip_form = fem.form(f.weight * ufl.dot(slip, f.n) * q * ds)
-        self.metal_form = fem.form(f.weight * ufl.dot(self.metal, f.n) * q * ds)
+        self.slip_form = bound(f.weight * ufl.dot(slip, f.n) * q * ds)
+        self.metal_form = bound(f.weight * ufl.dot(self.metal, f.n) * q * ds)
         W = ufl.TestFunction(self.space)
-        self.normal_form = fem.form(f.weight * ufl.dot(f.n, W) * ds)
+        self.normal_form = bound(f.weight * ufl.dot(f.n, W) * ds)
         self.direction = fem.Function(self.space)
         self.amount = fem.Function(self.scalar)
         self.mismatch = np.zeros(self.owned)
@@ -174,7 +175,7 @@ class Motion:
     def _extension(self) -> None:
         """Laplace operators on the first mesh, factorised once; one a component."""
         q, a = ufl.TestFunction(self.scalar), ufl.TrialFunction(self.scalar)
-        form = fem.form(ufl.dot(ufl.grad(a), ufl.grad(q)) * ufl.dx(self.mesh))
+        form = bound(ufl.dot(ufl.grad(a), ufl.grad(q)) * ufl.dx(self.mesh))
         self.laplace = fem_petsc.assemble_matrix(form)
         self.laplace.assemble()
         self.solvers, self.fixed = [], []

@@ -92,9 +92,7 @@ class Checkpoint:
             new = self.folder / (FILE + ".new")
             with h5py.File(new, "w") as file:
                 file.attrs["case_sha256"] = self.sha256
-                file.attrs["numbers"] = json.dumps(
-                    {**numbers, "rung": self.stepper.index, "restart": self.stepper.restart}
-                )
+                file.attrs["numbers"] = json.dumps({**numbers, **self.stepper.pace()})
                 file["stress"], file["w"] = stress, w
                 if self.fields.domain.made is not None:
                     for name, array in self.fields.domain.made._asdict().items():
@@ -145,7 +143,7 @@ class Checkpoint:
                 )
             )
         self.stepper.levels = levels
-        self.stepper.index, self.stepper.restart = data["numbers"].pop("rung"), data["numbers"].pop("restart")
+        self.stepper.set_pace(data["numbers"])
         tensor = self.fields.state.stress.function_space
         self.fields.state.stress.x.array[:] = self.cells.local(tensor, data["stress"])
         self.fields.w.x.array[:] = self.cells.local(W, data["w"])

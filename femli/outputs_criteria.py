@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from femli import forms
 from femli.case import Case
 from femli.fields import Fields, add_ghosts, largest, total
+from femli.fields_forms import bound
 from femli.units import STRESS
 
 Array = NDArray[np.float64]
@@ -33,8 +34,8 @@ class Criteria:
         self.force = fem.Function(fields.w.function_space)
         self.area = fem.Function(u.p.function_space)
         t, q = ufl.TestFunction(fields.w.function_space), ufl.TestFunction(u.p.function_space)
-        self.force_form = fem.form(forms.momentum(t, u, fields.state, fields.k, f))
-        self.area_form = fem.form(f.weight * q * f.ds(f.parts["contact"]))
+        self.force_form = bound(forms.momentum(t, u, fields.state, fields.k, f))
+        self.area_form = bound(f.weight * q * f.ds(f.parts["contact"]))
 
     def traction(self) -> tuple[Array, Array]:
         """Normal traction at the P1 nodes of the contact [MPa], tension positive, and their areas; 0 elsewhere.

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from femli import laws, units
 from femli.fields import add_ghosts
+from femli.fields_forms import bound
 from femli.solver import Newton
 
 Array = NDArray[np.float64]
@@ -110,10 +111,10 @@ class Frames(Series):
         Q = u.p.function_space
         q = ufl.TestFunction(Q)
         self.at_points = fem.Function(fields.state.inverse_rate.function_space)
-        self.average = fem.form(self.at_points * q * f.dx_creep)
-        self.mass = fem.form(fem.Constant(mesh, 1.0) * q * f.dx_creep)
+        self.average = bound(self.at_points * q * f.dx_creep)
+        self.mass = bound(fem.Constant(mesh, 1.0) * q * f.dx_creep)
         flux = laws.li_flux(u.x, u.p, fields.k)
-        self.fluxes = [fem.form(flux[c] * q * f.dx_creep) for c in range(mesh.geometry.dim)]
+        self.fluxes = [bound(flux[c] * q * f.dx_creep) for c in range(mesh.geometry.dim)]
         scalars = (
             "li_fraction [-]",
             "pressure [Pa]",

@@ -12,6 +12,7 @@ from dolfinx import fem
 from femli.electrolyte_voltage import CellState, Voltage
 from femli.errors import CaseError
 from femli.fields import total
+from femli.fields_forms import bound
 from femli.outputs_voids import Walls
 from femli.solver import Newton
 from femli.units import LENGTH, STRESS
@@ -61,12 +62,12 @@ class Measures:
         contact = f.ds(f.parts["contact"])
         height = ufl.SpatialCoordinate(fields.domain.mesh)[self.dim - 1]
         self.integrals = {
-            "x": fem.form(f.weight * u.x * contact),
-            "p": fem.form(f.weight * u.p * contact),
+            "x": bound(f.weight * u.x * contact),
+            "p": bound(f.weight * u.p * contact),
         }
         if f.parts["void"] != ():
             # Divergence theorem on the voids, which are closed by the plane z = 0.
-            self.integrals["void"] = fem.form(-f.weight * height * f.n[self.dim - 1] * f.ds(f.parts["void"]))
+            self.integrals["void"] = bound(-f.weight * height * f.n[self.dim - 1] * f.ds(f.parts["void"]))
         facets = fields.domain.facet_tags.find(f.parts["contact"])
         self.contact_dofs = fem.locate_dofs_topological(u.x.function_space, self.dim - 1, facets)
         self.node_of_dof = fields.node_of_dof

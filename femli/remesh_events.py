@@ -4,30 +4,15 @@ Every change keeps the line from side to side. What it adds to or takes from the
 who shifts the collector.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 
+from femli import remesh_pores
 from femli.mesh_parts import Floats
-from femli.remesh_outline import Flags, Outline, crossing
+from femli.remesh_outline import Flags, Happening, Outline, crossing
+from femli.remesh_pores import large
 
 TOUCH = 0.03  # a wall vertex this low, over the length of the segments beside it, has come down on the electrolyte
 NECK = 2.0  # new contact under a roof is this wide at least, over the smallest size
-THIN = 0.5  # a void whose section over its extent is below this, over the smallest size, is closed
-
-
-class Happening(NamedTuple):
-    """One event.
-
-    Attributes:
-        kind: contact_advance, split, coalescence or collapse.
-        x: where, um.
-        void: change of the voids' section or volume (um2 or um3).
-    """
-
-    kind: str
-    x: float
-    void: float
 
 
 def low(outline: Outline) -> Flags:
@@ -42,14 +27,13 @@ def resolvable(outline: Outline, wall: tuple[int, int], h: float) -> bool:
     line = outline.bottom[wall[0] : wall[1] + 1]
     area = outline._replace(axisymmetric=False).void(wall)
     share = 1.0 if line[0, 1] <= 0 and line[-1, 1] <= 0 else 2.0  # a side or the axis cuts it in half
-    extent = max(float(np.ptp(line[:, 0])), float(np.ptp(line[:, 1])))
-    return share * area >= (2 * h) ** 2 and area >= THIN * h * extent
+    return large(line, area, h, share)
 
 
 def due(outline: Outline, h: float) -> str | None:
     """What asks for a new mesh, if anything; h is the smallest size [um]."""
     if not outline.walls():
-        return None
+        return remesh_pores.due(outline, h)
     down = low(outline)
     if np.any(outline.is_open & down[1:] & down[:-1]) or np.any(_inner(outline) & down):
         return "a wall has come down on the electrolyte"
@@ -57,7 +41,7 @@ def due(outline: Outline, h: float) -> str | None:
         return "a void has closed"
     if any(_narrow(outline, piece, h) for piece in outline.contacts()):
         return "two voids have met"
-    return None
+    return remesh_pores.due(outline, h)
 
 
 def _inner(outline: Outline) -> Flags:
@@ -76,8 +60,10 @@ def settled(outline: Outline, h: float) -> tuple[Outline, list[Happening]]:
     """The outline after everything that has happened to it; h is the smallest size [um]."""
     outline, first = touched(outline, h)
     outline, second = coalesced(outline, h)
-    outline, third = collapsed(outline, h)
-    return outline, [*first, *second, *third]
+    outline, third = remesh_pores.cut(outline, h)
+    outline, fourth = collapsed(outline, h)
+    outline, fifth = remesh_pores.settled(outline, h)
+    return outline, [*first, *second, *third, *fourth, *fifth]
 
 
 def touched(outline: Outline, h: float) -> tuple[Outline, list[Happening]]:

@@ -1,7 +1,8 @@
 """The boundary of a 2D (plane or axisymmetric) electrode as ordered polylines. NumPy only, lengths in um.
 
 From left to right the bottom alternates between contact, at z = 0, and the walls of voids; a void that the axis or a
-side cuts begins or ends the bottom above z = 0. Sides and axis are straight, so collector and bottom say all.
+side cuts begins or ends the bottom above z = 0. Sides and axis are straight, so collector and bottom say all, but for
+pores: voids that are closed in by metal, each a closed line. On all walls the metal is to the left.
 """
 
 from typing import NamedTuple
@@ -10,8 +11,23 @@ import numpy as np
 
 from femli.errors import MeshError
 from femli.mesh_parts import Floats, Integers, PartedMesh
+from femli.voids import components
 
 Flags = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
+
+
+class Happening(NamedTuple):
+    """One event.
+
+    Attributes:
+        kind: contact_advance, split, coalescence, enclosure, fold, opening or collapse.
+        x: where, um.
+        void: change of the voids' section or volume (um2 or um3).
+    """
+
+    kind: str
+    x: float
+    void: float
 
 
 class Outline(NamedTuple):
@@ -22,12 +38,14 @@ class Outline(NamedTuple):
         is_open: whether a segment of the bottom is the wall of a void, shape (n - 1,).
         collector: vertices from left to right, shape (m, 2), um.
         axisymmetric: the left side is the axis.
+        pores: vertices of each void inside the metal, shape (k, 2), um; the first follows the last.
     """
 
     bottom: Floats
     is_open: Flags
     collector: Floats
     axisymmetric: bool
+    pores: tuple[Floats, ...] = ()
 
     @property
     def width(self) -> float:
@@ -47,7 +65,11 @@ class Outline(NamedTuple):
     def metal(self) -> float:
         """Section of the metal, um2; of a body of revolution its volume, um3."""
         loop = np.concatenate([self.bottom, self.collector[::-1], self.bottom[:1]])
-        return enclosed(loop, self.axisymmetric)
+        return enclosed(loop, self.axisymmetric) - sum(self.pore(line) for line in self.pores)
+
+    def pore(self, line: Floats) -> float:
+        """Section or volume inside a closed line with the metal on its left."""
+        return -enclosed(np.concatenate([line, line[:1]]), self.axisymmetric)
 
     def void(self, wall: tuple[int, int]) -> float:
         """Section of a void, um2; of a body of revolution its volume, um3."""
@@ -57,7 +79,7 @@ class Outline(NamedTuple):
 
     def voids(self) -> float:
         """Section or volume of all voids."""
-        return sum(self.void(wall) for wall in self.walls())
+        return sum(self.void(wall) for wall in self.walls()) + sum(self.pore(line) for line in self.pores)
 
     def footing(self) -> float:
         """Area of the interface: the width, or the area of the disc (um2)."""
@@ -82,16 +104,19 @@ class Chains(NamedTuple):
         bottom, collector: node numbers from left to right.
         is_open: whether a segment of the bottom is the wall of a void.
         axisymmetric: the left side is the axis.
+        pores: node numbers around each void inside the metal.
     """
 
     bottom: Integers
     is_open: Flags
     collector: Integers
     axisymmetric: bool
+    pores: tuple[Integers, ...] = ()
 
     def outline(self, points: Floats) -> Outline:
         """The outline where the nodes are at `points` [um], (points, 2)."""
-        return Outline(points[self.bottom], self.is_open, points[self.collector], self.axisymmetric)
+        pores = tuple(points[loop] for loop in self.pores)
+        return Outline(points[self.bottom], self.is_open, points[self.collector], self.axisymmetric, pores)
 
 
 def chains(whole: PartedMesh, axisymmetric: bool) -> Chains:
@@ -100,11 +125,28 @@ def chains(whole: PartedMesh, axisymmetric: bool) -> Chains:
     Raises:
         MeshError: the bottom or the collector is not one line from side to side (voids inside the metal).
     """
-    bottom = np.concatenate([whole.part("contact"), whole.part("void")])
+    walls, pores = _pores(whole)
+    bottom = np.concatenate([whole.part("contact"), walls])
     order, turns = _walk(bottom, whole.points, "contact and void walls")
-    is_void = np.concatenate([np.zeros(len(whole.part("contact")), bool), np.ones(len(whole.part("void")), bool)])
+    is_void = np.concatenate([np.zeros(len(whole.part("contact")), bool), np.ones(len(walls), bool)])
     collector, _ = _walk(whole.part("collector"), whole.points, "collector")
-    return Chains(order, is_void[turns], collector, axisymmetric)
+    return Chains(order, is_void[turns], collector, axisymmetric, pores)
+
+
+def _pores(whole: PartedMesh) -> tuple[Integers, tuple[Integers, ...]]:
+    """Wall facets of voids that are open to the contact or a side, and the nodes around each of the others."""
+    walls = whole.part("void")
+    label = components(walls)
+    kept, pores = np.ones(len(walls), bool), []
+    for k in range(int(label.max(initial=-1)) + 1):
+        own = walls[label == k]
+        if len(np.unique(own)) > len(own):  # a line with two ends
+            continue
+        kept[label == k] = False
+        loop, _ = _walk(own[1:], whole.points, "wall of a void")
+        closed = whole.points[np.append(loop, loop[0])]
+        pores.append(loop if enclosed(closed, False) < 0 else loop[::-1])
+    return walls[kept], tuple(pores)
 
 
 def _walk(facets: Integers, points: Floats, what: str) -> tuple[Integers, Integers]:
@@ -133,19 +175,33 @@ def _walk(facets: Integers, points: Floats, what: str) -> tuple[Integers, Intege
 
 def crossing(outline: Outline) -> tuple[float, float] | None:
     """Where the boundary meets itself (um), or None."""
+    # The left side closes the loop; walls cannot pass it.
     loop = np.concatenate([outline.bottom, outline.collector[::-1]])
-    p, q = loop[:-1], loop[1:]  # the left side closes the loop; walls cannot pass it
+    lines = [loop, *(np.concatenate([line, line[:1]]) for line in outline.pores)]
+    met = meetings(np.concatenate([line[:-1] for line in lines]), np.concatenate([line[1:] for line in lines]))
+    return None if not len(met.first) else (float(met.where[0, 0]), float(met.where[0, 1]))
+
+
+class Meetings(NamedTuple):
+    """Pairs of segments that cross, first < second, and where (k, 2)."""
+
+    first: Integers
+    second: Integers
+    where: Floats
+
+
+def meetings(p: Floats, q: Floats) -> Meetings:
+    """Which of the segments from p to q, shape (n, 2), cross each other; a common end is no crossing."""
+    low, high = np.minimum(p, q), np.maximum(p, q)
+    near = (low[:, None, 0] <= high[None, :, 0]) & (low[None, :, 0] <= high[:, None, 0])
+    near &= (low[:, None, 1] <= high[None, :, 1]) & (low[None, :, 1] <= high[:, None, 1])
+    i, j = np.nonzero(np.triu(near, 1))
     d = q - p
-    gap = p[None, :, :] - p[:, None, :]
-    cross = d[:, None, 0] * d[None, :, 1] - d[:, None, 1] * d[None, :, 0]
+    gap = p[j] - p[i]
+    cross = d[i, 0] * d[j, 1] - d[i, 1] * d[j, 0]
     with np.errstate(divide="ignore", invalid="ignore"):
-        s = (gap[..., 0] * d[None, :, 1] - gap[..., 1] * d[None, :, 0]) / cross
-        t = (gap[..., 0] * d[:, None, 1] - gap[..., 1] * d[:, None, 0]) / cross
-    n = len(p)
-    apart = np.abs(np.arange(n)[:, None] - np.arange(n)[None, :]) > 1
-    hit = apart & (np.abs(cross) > 0) & (s > 0) & (s < 1) & (t > 0) & (t < 1)
-    if not hit.any():
-        return None
-    i, j = np.argwhere(hit)[0]
-    where = p[i] + s[i, j] * d[i]
-    return float(where[0]), float(where[1])
+        s = (gap[:, 0] * d[j, 1] - gap[:, 1] * d[j, 0]) / cross
+        t = (gap[:, 0] * d[i, 1] - gap[:, 1] * d[i, 0]) / cross
+    joined = (q[i] == p[j]).all(axis=1) | (q[j] == p[i]).all(axis=1)
+    hit = ~joined & (np.abs(cross) > 0) & (s > 0) & (s < 1) & (t > 0) & (t < 1)
+    return Meetings(i[hit], j[hit], p[i[hit]] + s[hit][:, None] * d[i[hit]])

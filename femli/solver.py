@@ -21,6 +21,7 @@ from femli.case import Case
 from femli.creep import PowerLaw
 from femli.electrolyte import Electrolyte
 from femli.fields import CREEP_DEGREE, Fields, create, flux_of_current, largest, total
+from femli.fields_forms import bound
 from femli.materials import Electrode
 from femli.mesh import Domain
 from femli.motion import Motion
@@ -111,21 +112,21 @@ class Newton:
         self.frozen_system = linear_system(case, fl, Jz, Fz, [*held, frozen], self.offsets, "start", self.electrolyte)
         f, q = fl.frame, t.x
         phi = laws.li_volume_fraction(fl.u.x, k)
-        self.li_content = fem.form(f.weight * phi * q * f.dx)
-        self.host_content = fem.form(f.weight * (1 - phi) * q * f.dx)
+        self.li_content = bound(f.weight * phi * q * f.dx)
+        self.host_content = bound(f.weight * (1 - phi) * q * f.dx)
         self.increments = [
-            fem.form(forms.volume_increment(q, f)),
-            fem.form(forms.host_increment(q, fl.u, fl.x_old, k, f)),
+            bound(forms.volume_increment(q, f)),
+            bound(forms.host_increment(q, fl.u, fl.x_old, k, f)),
         ]
         one = fem.Constant(fl.domain.mesh, 1.0)
         # The shadow of the collector, however bent, is the interface, voids included.
         up = fl.domain.mesh.geometry.dim - 1
-        self.interface_area = fem.form(f.weight * f.n[up] * f.ds(f.parts["collector"]))
-        self.contact_area = fem.form(f.weight * one * f.ds(f.parts["contact"]))
+        self.interface_area = bound(f.weight * f.n[up] * f.ds(f.parts["collector"]))
+        self.contact_area = bound(f.weight * one * f.ds(f.parts["contact"]))
         height = ufl.SpatialCoordinate(fl.domain.mesh)[up]
-        self.under_collector = fem.form(f.weight * height * f.n[up] * f.ds(f.parts["collector"]))
+        self.under_collector = bound(f.weight * height * f.n[up] * f.ds(f.parts["collector"]))
         # The share of each owned P1 dof in the contact, as the mesh was made.
-        shares = self._owned(fem.form(f.weight * q * f.ds(f.parts["contact"]) + k.zero * q * f.dx))
+        shares = self._owned(bound(f.weight * q * f.ds(f.parts["contact"]) + k.zero * q * f.dx))
         self.contact_shares = shares / total(self.comm, float(shares.sum()))
 
     def _points(self) -> None:
@@ -139,7 +140,7 @@ class Newton:
         scalar = fl.state.inverse_rate.function_space
         self.point_dofs = scalar.dofmap.list[self.cells].ravel()
         w = ufl.TestFunction(scalar)
-        self.weight_form = fem.form(fl.frame.weight * w * fl.frame.dx_creep)
+        self.weight_form = bound(fl.frame.weight * w * fl.frame.dx_creep)
         corners = 1 - points.sum(axis=1, keepdims=True)
         self.corner_weights = np.hstack([corners, points])
 

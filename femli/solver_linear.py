@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from petsc4py import PETSc
 
 from femli.errors import CaseError, SolveError
+from femli.fields_forms import bound
 
 Array = NDArray[np.float64]
 Options = Mapping[str, str | int | float | bool]
@@ -35,7 +36,7 @@ VECTORISED = {
 
 def matrix_form(form: Any, dimension: int) -> Any:
     """Compile the form, or array of forms, of a matrix."""
-    return fem.form(form, jit_options=VECTORISED if dimension == 3 else None)
+    return bound(form, jit_options=VECTORISED if dimension == 3 else None)
 
 
 def direct(matrix: PETSc.Mat) -> PETSc.KSP:
@@ -121,7 +122,7 @@ class LinearSystem:
     dx: PETSc.Vec
 
     def __init__(self, jacobian: Any, residual: Any, conditions: list[fem.DirichletBC], offsets: Array) -> None:
-        self.L, self.conditions = fem.form(residual), conditions
+        self.L, self.conditions = bound(residual), conditions
         self.a = matrix_form(jacobian, self.L[0].mesh.topology.dim)
         self.offsets = offsets
         self.b = fem_petsc.create_vector([form.function_spaces[0] for form in self.L])

@@ -7,7 +7,7 @@ a time or a stop condition leaves it.
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mpi4py import MPI  # noqa: F401  (before dolfinx)
 
@@ -32,6 +32,7 @@ GROWTH = 4  # a step is at most 2^(4/4) = 2 times the last one: BDF2 stays zero-
 SAFETY = 0.8
 STRETCH = 0.2  # largest stretch of a cell in one step
 NO_RUNG = 1000  # higher than any
+LEAP = 8  # rungs below the step before a restart that the second step after it may have: a factor of 4
 TOUCH = 0.02  # a wall node this low, over its height at the start, has come down on the electrolyte
 
 
@@ -100,6 +101,8 @@ class Stepper:
         self.spent = Counts()  # solves since the last accepted step
         self.restart = NO_RUNG  # rung of the first step after the last restart
         self.restarted = False
+        self.before = 0  # rung of the steps before the last restart
+        self.leaping = False  # the newest step was the first after a restart
 
     def _take(self, newton: Newton) -> None:
         self.newton, self.fields, self.motion, self.comm = newton, newton.fields, newton.motion, newton.comm
@@ -110,9 +113,20 @@ class Stepper:
         self.passed = 0.0
         self.spent += newton.counts
         self.levels = [self.capture(self.levels[0].time)]
+        if not self.restarted:
+            self.before = self.index
         wish = self.index - drop if self.restart == NO_RUNG else min(self.index, self.restart + GROWTH)
         self.index = max(wish, self._rung(self.smallest) + drop)
         self.restarted = True
+
+    def pace(self) -> dict[str, int]:
+        """What decides the next step besides the levels, for a checkpoint."""
+        return {"rung": self.index, "restart": self.restart, "leaping": int(self.leaping)}
+
+    def set_pace(self, numbers: dict[str, Any]) -> None:
+        """Take what `pace` gave out of the numbers of a checkpoint."""
+        self.index, self.restart = int(numbers.pop("rung")), int(numbers.pop("restart"))
+        self.leaping = bool(numbers.pop("leaping", False))
 
     # --- levels -----------------------------------------------------------------------------------------------------
 
@@ -247,7 +261,7 @@ class Stepper:
     def _largest(self) -> float:
         """Upper bound of the next step [h]: cells keep their shape, and the user's own limit."""
         bound = STRETCH / max(self.motion.distortion_rate(), 1e-12)
-        if len(self.levels) > 1:
+        if len(self.levels) > 1 and not self.leaping:
             bound = min(bound, 2 * (self.levels[0].time - self.levels[1].time) * (1 + 1e-9))
         if self.case.solver.largest_step is not None:
             bound = min(bound, self.case.solver.largest_step / TIME)
@@ -298,6 +312,7 @@ class Stepper:
         event = None
         if stop is not None:
             event, dt, asked = stop[0], stop[1], True
+        self.leaping = self.restarted
         if self.restarted:
             self.restart, self.restarted = self._rung(dt), False
         self.levels = [self.capture(self.levels[0].time + dt), *self.levels[:2]]
@@ -306,6 +321,10 @@ class Stepper:
         wish = self._rung(dt * min(growth, 2.0))
         # A step shortened to hit a time says little against the rung it came from.
         self.index = max(wish, self.index - 4) if asked else min(wish, self.index + GROWTH)
+        if self.leaping:
+            # The rates at the end of a short first step are known: BDF2 after it is nearly the trapezoidal rule, and
+            # one long step does not harm its stability.
+            self.index = max(self.index, self.before - LEAP)
         counts, self.spent = self.spent, Counts()
         step = Step(self.levels[0].time, dt, counts, rejected, asked=asked)
         if event is not None and event.of_step:

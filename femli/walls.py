@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from femli import forms_wall
 from femli.case import Case
 from femli.fields import Fields, add_ghosts
+from femli.fields_forms import bound
 from femli.motion import Motion
 
 Array = NDArray[np.float64]
@@ -39,13 +40,13 @@ class Curvature:
         young = fem.Function(fields.u.p.function_space)
         young.x.array[motion.on_triple] = np.cos(np.radians(case.wall.contact_angle))
         W = ufl.TestFunction(fields.w.function_space)
-        self.variation = fem.form(forms_wall.area_variation(W, young, f))
+        self.variation = bound(forms_wall.area_variation(W, young, f))
         self.area = fem.Function(young.function_space)
-        self.area_form = fem.form(f.weight * ufl.TestFunction(young.function_space) * f.ds(f.parts["void"]))
+        self.area_form = bound(f.weight * ufl.TestFunction(young.function_space) * f.ds(f.parts["void"]))
         r = fields.domain.mesh.geometry.x[fields.node_of_dof, 0]
         self.pole = motion.on_void & motion.held[:, 0] & (r == 0.0)
         self.normal = fem.Function(fields.w.function_space)
-        self.normal_form = fem.form(f.weight * ufl.dot(f.n, W) * f.ds(f.parts["void"]))
+        self.normal_form = bound(f.weight * ufl.dot(f.n, W) * f.ds(f.parts["void"]))
 
     def update(self) -> None:
         """Curvature vector of the present walls, the variation of their area over the area itself; collective."""
@@ -91,9 +92,9 @@ class Exchange:
     def __init__(self, fields: Fields, motion: Motion, curvature: Curvature, volume_row: Any) -> None:
         self.fields, self.motion, self.curvature = fields, motion, curvature
         q = ufl.TestFunction(fields.u.p.function_space)
-        self.row = fem.form(volume_row)
-        self.flow = fem.form(forms_wall.wall_supply(q, fields.u, fields.k, fields.frame))
-        self.speed = fem.form(forms_wall.wall_speed(q, fields.frame))
+        self.row = bound(volume_row)
+        self.flow = bound(forms_wall.wall_supply(q, fields.u, fields.k, fields.frame))
+        self.speed = bound(forms_wall.wall_speed(q, fields.frame))
         motion.release_edges()  # Li moves them as well, and metal that hardly creeps does not
         self.work = fem.Function(fields.u.p.function_space)
 
