@@ -24,7 +24,7 @@ class Sizes(NamedTuple):
 
     Attributes:
         interface, size, growth: as in `Resolution`.
-        sources: points (k, 2) from which sizes grow, and the size there (k,).
+        sources: points (k, 2), in 3D (k, 3), from which sizes grow, and the size there (k,).
     """
 
     interface: float
@@ -34,9 +34,9 @@ class Sizes(NamedTuple):
     least: Floats
 
     def at(self, points: Floats) -> Floats:
-        """Wanted size at points (n, 2), shape (n,)."""
+        """Wanted size at points (n, 2) or (n, 3), shape (n,)."""
         slope = self.growth - 1.0
-        wanted = np.minimum(self.interface + slope * np.maximum(points[:, 1], 0.0), self.size)
+        wanted = np.minimum(self.interface + slope * np.maximum(points[:, -1], 0.0), self.size)
         if not len(self.least):
             return wanted
         away = np.linalg.norm(points[:, None, :] - self.sources[None, :, :], axis=2)

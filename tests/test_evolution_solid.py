@@ -1,0 +1,1 @@
+"""Voids of 3D boxes through new meshes and collapse."""
