@@ -13,17 +13,18 @@ from femli.mesh_parts import Floats, Integers
 from femli.remesh_events import TOUCH, Happening
 from femli.remesh_surface import Flags, Surface, mean_edges, rim
 
-THIN = 0.25  # a void whose volume over its opening is below this, over the smallest size, is closed
+LOW = 0.1  # where one point lands, those this low beside the edge are laid down with it: fewer new meshes
+THIN = 0.1  # a void whose volume over its opening is below this, over the smallest size, is closed
 GAP = 0.3  # so near to each other, over the smallest size, the edges of two voids have met
 TOPOLOGY = "3D runs are followed up to the first change of topology"
 
 
-def low(surface: Surface) -> Flags:
-    """Points of walls off the contact that have come down on it, within the tolerance, shape (points,)."""
+def low(surface: Surface, tolerance: float = TOUCH) -> Flags:
+    """Points of walls off the contact that are lower than a share of the edges beside them, shape (points,)."""
     found = np.zeros(len(surface.points), dtype=bool)
     found[surface.walls.ravel()] = True
     z = surface.points[:, 2]
-    return np.asarray(found & (z != 0.0) & (z <= TOUCH * mean_edges(surface.points, surface.walls)))
+    return np.asarray(found & (z != 0.0) & (z <= tolerance * mean_edges(surface.points, surface.walls)))
 
 
 def resolvable(surface: Surface, void: Integers, h: float) -> bool:
@@ -46,20 +47,28 @@ def met(surface: Surface, h: float) -> str | None:
     """Which edges of voids have met each other or a side, with the place, if any."""
     feet = []
     for void in surface.voids():
-        nodes = np.unique(surface.walls[void])
-        feet.append(surface.points[nodes[surface.points[nodes, 2] == 0.0], :2])
-        foot, planes = feet[-1], surface.planes(nodes)[:, :4].any(axis=0)
-        for k in np.flatnonzero(~planes):
-            away = np.abs(foot[:, k // 2] - surface.box[k // 2][k % 2])
+        edges = rim(surface.walls[void])
+        feet.append(surface.points[edges[(surface.points[edges, 2] == 0.0).all(axis=1)]][..., :2])
+        foot, cut = feet[-1], surface.planes(np.unique(surface.walls[void]))[:, :4].any(axis=0)
+        for k in np.flatnonzero(~cut):
+            away = np.abs(foot[:, 0, k // 2] - surface.box[k // 2][k % 2])
             if len(away) and away.min() < GAP * h:
-                return f"a void has met a side {_at(foot[int(away.argmin())])}"
+                return f"a void has met a side {_at(foot[int(away.argmin()), 0])}"
     for i, one in enumerate(feet):
         for other in feet[:i]:
-            apart = np.linalg.norm(one[:, None] - other[None], axis=2)
-            if apart.size and apart.min() < GAP * h:
-                a, b = np.unravel_index(int(apart.argmin()), apart.shape)
-                return f"two voids have met {_at((one[a] + other[b]) / 2)}"
+            for corners, sides in ((one[:, 0], other), (other[:, 0], one)):
+                apart = distances(corners, sides)
+                if apart.size and apart.min() < GAP * h:
+                    return f"two voids have met {_at(corners[int(apart.min(axis=1).argmin())])}"
     return None
+
+
+def distances(points: Floats, segments: Floats) -> Floats:
+    """Distances of points (n, 2) from segments (m, 2, 2), shape (n, m)."""
+    start, along = segments[:, 0], segments[:, 1] - segments[:, 0]
+    away = points[:, None] - start[None]
+    t = np.clip(np.einsum("nmk,mk->nm", away, along) / np.sum(along**2, axis=1), 0.0, 1.0)
+    return np.asarray(np.linalg.norm(away - t[..., None] * along[None], axis=2))
 
 
 def _at(place: Floats) -> str:
@@ -109,23 +118,23 @@ class Landed(NamedTuple):
 def touched(surface: Surface) -> tuple[Surface, list[Happening]]:
     """Walls that have come down beside their edge become contact.
 
-    A triangle with two corners on the edge and the third one low is laid down. A low point that only reaches the edge
-    by one side of a triangle is drawn into the edge.
+    A triangle with two corners on the edge and the third one low is laid down. A landed point that only reaches the
+    edge by one side of a triangle is drawn into the edge.
 
     Raises:
         MeshError: a roof has come down away from its edge, or a wall touches itself at its edge.
     """
-    down = low(surface)
-    if not down.any():
+    landed, down = low(surface), low(surface, LOW)
+    if not landed.any():
         return surface, []
-    before, middle = surface.under(surface.walls), float(surface.points[down, 0].mean())
+    before, middle = surface.under(surface.walls), float(surface.points[landed, 0].mean())
     now = Landed(surface.points.copy(), surface.walls)
     now.points[down & (now.points[:, 2] < 0.0), 2] = 1e-12  # sunk within the tolerance
     for _ in range(len(surface.walls)):
-        waiting = _waiting(now, down)
-        if not len(waiting):
+        made = _laid(now, _waiting(now, down))
+        if made is None and not len(_waiting(now, landed)):
             break
-        now = _laid(now, waiting) or _drawn(now, waiting)
+        now = made or _drawn(now, _waiting(now, landed))
     made = surface._replace(points=now.points, walls=now.walls)
     _check_rim(made)
     return made, [Happening("contact_advance", middle, before - made.under(made.walls))]

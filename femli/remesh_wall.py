@@ -78,7 +78,16 @@ class Sheet:
         return np.asarray(np.cross(q - p, r - p) / 2)
 
     def normal(self, a: int) -> Floats:
-        """Unit normal at a vertex; in the planes of sides, which are mirrors."""
+        """Unit normal at a vertex, at the edge carried on from its neighbours: triangles are on one side of it only."""
+        n = self._mean_normal(a)
+        if self.points[a][2] == 0.0:
+            inner = [b for b in sorted(self._neighbours(a)) if self.points[b][2] != 0.0]
+            if inner:
+                n = 2 * n - np.mean([self._mean_normal(b) for b in inner], axis=0)
+        return np.asarray(n / max(float(np.linalg.norm(n)), 1e-300))
+
+    def _mean_normal(self, a: int) -> Floats:
+        """Unit mean normal of the triangles of a vertex; in the planes of sides, which are mirrors."""
         n = np.sum([self._area(self.triangles[t], {}) for t in sorted(self.star[a])], axis=0)
         planes = self._planes(a)
         n[:2][planes[:4].reshape(2, 2).any(axis=1)] = 0.0
