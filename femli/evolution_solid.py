@@ -67,5 +67,6 @@ class SolidEvolution(Evolution):
         lifted = new.points.copy()
         top = np.unique(new.collector)
         lifted[top[lifted[top, 2] > 0.0], 2] += shift
-        whole = mesh_solid.meshed(new._replace(points=lifted), sizes)
-        return Renewal(whole, remesh_transfer.carried(points, self.whole.cells, x, whole.points), happenings, shift)
+        whole = mesh_solid.meshed(new._replace(points=lifted), sizes, self.under)
+        metal = mesh_electrolyte.split(whole).metal
+        return Renewal(whole, remesh_transfer.carried(points, self.whole.cells, x, metal.points), happenings, shift)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from femli import mesh_electrolyte, mesh_gmsh, mesh_parts, mesh_underlay
+from femli.mesh_fill import Wanted
 from femli.mesh_parts import Floats, PartedMesh
 from femli.mesh_resolution import COARSEST_EDGE, EDGE_SHARE, WALL_SHARE, Resolution
 from femli.mesh_underlay import Underlay
@@ -82,7 +83,7 @@ def resampled(outline: Outline, sizes: Sizes) -> Outline:
     return outline._replace(bottom=bottom, is_open=np.concatenate(flags), collector=edited(outline.collector, sizes))
 
 
-def divided(ends: Floats, sizes: Sizes) -> Floats:
+def divided(ends: Floats, sizes: Wanted) -> Floats:
     """A straight line (2, 2) divided so that each part has about the wanted size there, shape (n, 2)."""
     length = float(np.linalg.norm(ends[1] - ends[0]))
     t = np.linspace(0.0, 1.0, 2001)

@@ -5,15 +5,16 @@ exactly. Contact and sides are planes: they are filled anew within the loops tha
 edges of the box leave.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from femli import mesh_electrolyte, mesh_gmsh, mesh_parts
+from femli import mesh_electrolyte, mesh_fill, mesh_gmsh, mesh_parts, mesh_slab
 from femli.errors import MeshError
 from femli.mesh_outline import LEAST, Sizes, divided
-from femli.mesh_parts import BOUNDARIES, Floats, Integers, PartedMesh
+from femli.mesh_parts import BOUNDARIES, REGIONS, Floats, Integers, PartedMesh
 from femli.mesh_resolution import Resolution
+from femli.mesh_underlay import Underlay
 from femli.remesh_surface import Surface, on_planes, rim
 
 
@@ -40,30 +41,41 @@ def sizes_of(surface: Surface, first: Resolution, fineness: Fineness) -> Sizes:
     return Sizes(first.interface, first.size, first.growth, np.concatenate(sources), np.concatenate(least))
 
 
-def meshed(surface: Surface, sizes: Sizes) -> PartedMesh:
-    """Mesh the metal inside a surface.
+def meshed(surface: Surface, sizes: Sizes, under: Underlay | None = None) -> PartedMesh:
+    """Mesh the metal inside a surface, and an electrolyte under it.
 
     Raises:
         MeshError: Gmsh cannot, or the planes have no sound loops.
     """
     points, straight = box_edges(surface, sizes)
-    curved = np.concatenate([rim(surface.walls), rim(surface.collector)])
-    segments = np.concatenate([curved, straight])
-    tags = [np.full(len(surface.walls), BOUNDARIES["void"]), np.full(len(surface.collector), BOUNDARIES["collector"])]
+    segments = np.concatenate([rim(surface.walls), rim(surface.collector), straight])
+    names = ["void", "collector"]
     facets = [surface.walls, surface.collector]
     flags = on_planes(points, surface.box)
     with mesh_gmsh.session("the metal could not be meshed anew") as gmsh:
-        for plane in range(5):
-            own = segments[flags[segments].all(axis=1)[:, plane]]
+        for k in range(5):
+            own = segments[flags[segments].all(axis=1)[:, k]]
             if not len(own):
                 continue
-            triangles, inner = _filled(gmsh, points, own, plane, surface, sizes)
+            where = (2, 0.0) if k == 4 else (k // 2, surface.box[k // 2][k % 2])
+            triangles, inner = mesh_fill.plane(gmsh, points, own, where, sizes)
             points = np.concatenate([points, inner])
             facets.append(triangles)
-            tags.append(np.full(len(triangles), BOUNDARIES["contact" if plane == 4 else "side"]))
-        every = np.concatenate(facets)
-        points, cells = _solid(gmsh, points, every, sizes)
-    whole = mesh_parts.compact(PartedMesh(points, cells, every, np.concatenate(tags)))
+            names.append("contact" if k == 4 else "side")
+        tags = [np.full(len(f), BOUNDARIES[name]) for f, name in zip(facets, names, strict=True)]
+        points, cells = mesh_fill.body(gmsh, points, np.concatenate(facets), sizes)
+        whole = PartedMesh(points, cells, np.concatenate(facets), np.concatenate(tags))
+        if under is not None:
+            ground = segments[(points[segments, 2] == 0.0).all(axis=1)]
+            lower = mesh_slab.filled(gmsh, whole, ground, surface.box, under, sizes)
+            whole = PartedMesh(
+                lower.points,
+                np.concatenate([cells, lower.cells]),
+                np.concatenate([whole.facets, lower.facets]),
+                np.concatenate([whole.facet_tags, lower.facet_tags]),
+                np.repeat([REGIONS["electrode"], REGIONS["electrolyte"]], [len(cells), len(lower.cells)]),
+            )
+    whole = mesh_parts.compact(whole)
     mesh_electrolyte.check(whole)
     return whole
 
@@ -119,101 +131,3 @@ def box_edges(surface: Surface, sizes: Sizes) -> tuple[Floats, Integers]:
             for a, b in zip(stops[::2], stops[1::2], strict=True):
                 draw(int(a), int(b))
     return np.concatenate([points, *added]), np.concatenate(segments)
-
-
-def _loops(segments: Integers) -> list[list[int]]:
-    """Closed rows of point numbers along segments.
-
-    Raises:
-        MeshError: segments do not close, or cross in a point.
-    """
-    beside: dict[int, list[int]] = {}
-    for a, b in segments.tolist():
-        beside.setdefault(a, []).append(b)
-        beside.setdefault(b, []).append(a)
-    if any(len(own) != 2 for own in beside.values()):
-        raise MeshError("the boundary of a plane part does not close, or touches itself")
-    loops, left = [], set(beside)
-    while left:
-        start = min(left)
-        loop, before, node = [start], start, beside[start][0]
-        while node != start:
-            loop.append(node)
-            onward = beside[node]
-            before, node = node, onward[0] if onward[1] == before else onward[1]
-        loops.append(loop)
-        left -= set(loop)
-    return loops
-
-
-def _filled(
-    gmsh: Any, points: Floats, segments: Integers, plane: int, surface: Surface, sizes: Sizes
-) -> tuple[Integers, Floats]:
-    """Triangles of one plane within its loops, and the new points inside, numbered after `points`."""
-    axis = 2 if plane == 4 else plane // 2
-    height = 0.0 if plane == 4 else surface.box[axis][plane % 2]
-    flat = [k for k in range(3) if k != axis]
-    loops = _loops(segments)
-    loops.sort(key=lambda loop: -abs(_area(points[loop][:, flat])))
-    gmsh.model.add(f"plane {plane}")
-    geo = gmsh.model.geo
-    number: dict[int, int] = {}
-    curves = []
-    for loop in loops:
-        tags = [geo.addPoint(*points[node, flat].tolist(), 0.0) for node in loop]
-        number |= dict(zip(tags, loop, strict=True))
-        lines = [geo.addLine(a, b) for a, b in zip(tags, tags[1:] + tags[:1], strict=True)]
-        for line in lines:
-            geo.mesh.setTransfiniteCurve(line, 2)
-        curves.append(geo.addCurveLoop(lines))
-    patch = geo.addPlaneSurface(curves)
-    geo.synchronize()
-
-    def wanted(_dim: int, _tag: int, u: float, v: float, _w: float, _lc: float) -> float:
-        at = np.full((1, 3), height)
-        at[0, flat] = u, v
-        return float(sizes.at(at)[0])
-
-    gmsh.model.mesh.setSizeCallback(wanted)
-    gmsh.model.mesh.generate(2)
-    gmsh.model.mesh.removeSizeCallback()
-    of_node = {int(gmsh.model.mesh.getNodes(0, tag)[0][0]): node for tag, node in number.items()}
-    labels, where, _ = gmsh.model.mesh.getNodes(2, patch)
-    inner = np.full((len(labels), 3), height)
-    inner[:, flat] = where.reshape(-1, 3)[:, :2]
-    of_node |= {int(label): len(points) + k for k, label in enumerate(labels)}
-    triangles = gmsh.model.mesh.getElements(2, patch)[2][0]
-    gmsh.model.remove()
-    return np.array([of_node[int(label)] for label in triangles]).reshape(-1, 3), inner
-
-
-def _area(loop: Floats) -> float:
-    x, y = loop.T
-    return float(np.sum(x * np.roll(y, -1) - y * np.roll(x, -1)) / 2)
-
-
-def _solid(gmsh: Any, points: Floats, facets: Integers, sizes: Sizes) -> tuple[Floats, Integers]:
-    """Fill a closed surface of triangles with cells; the given points keep their numbers."""
-    gmsh.model.add("solid")
-    mesh, used = gmsh.model.mesh, np.unique(facets)
-    gmsh.option.setNumber("Mesh.Renumber", 0)
-    shell = gmsh.model.addDiscreteEntity(2)
-    mesh.addNodes(2, shell, used + 1, points[used].ravel())
-    mesh.addElementsByType(shell, 2, [], (facets + 1).ravel())
-    body = gmsh.model.geo.addVolume([gmsh.model.geo.addSurfaceLoop([shell])])
-    gmsh.model.geo.synchronize()
-    mesh.setSizeCallback(lambda _d, _t, x, y, z, _lc: float(sizes.at(np.array([[x, y, z]]))[0]))
-    mesh.generate(3)
-    mesh.removeSizeCallback()
-    labels, where, _ = mesh.getNodes(3, body)
-    if len(labels) and labels.min() <= len(points):
-        raise MeshError("Gmsh numbers its points otherwise than it did")
-    number = np.full(int(max(labels.max(initial=0), len(points))) + 1, -1)
-    number[1 : len(points) + 1] = np.arange(len(points))
-    number[labels.astype(np.int64)] = len(points) + np.arange(len(labels))
-    kinds, _, nodes = mesh.getElements(3, body)
-    if list(kinds) != [mesh_gmsh.GMSH_SIMPLEX[3]]:
-        raise MeshError("the metal could not be filled with tetrahedra")
-    cells = number[np.asarray(nodes[0], dtype=np.int64)].reshape(-1, 4)
-    gmsh.model.remove()
-    return np.concatenate([points, where.reshape(-1, 3)]), cells

@@ -131,10 +131,10 @@ def touched(surface: Surface) -> tuple[Surface, list[Happening]]:
     now = Landed(surface.points.copy(), surface.walls)
     now.points[down & (now.points[:, 2] < 0.0), 2] = 1e-12  # sunk within the tolerance
     for _ in range(len(surface.walls)):
-        made = _laid(now, _waiting(now, down))
-        if made is None and not len(_waiting(now, landed)):
+        laid = _laid(now, _waiting(now, down))
+        if laid is None and not len(_waiting(now, landed)):
             break
-        now = made or _drawn(now, _waiting(now, landed))
+        now = laid or _drawn(now, _waiting(now, landed))
     made = surface._replace(points=now.points, walls=now.walls)
     _check_rim(made)
     return made, [Happening("contact_advance", middle, before - made.under(made.walls))]

@@ -68,12 +68,11 @@ def run(
 
 
 def evolution_of(case: Case, protocol: Protocol, recorder: Recorder) -> Evolution | None:
-    """What renews the mesh of a run: where voids were seeded in 2D, or in 3D without an electrolyte."""
-    geometry = case.geometry
-    if geometry.voids is None or (geometry.dimension == 3 and case.electrolyte is not None):
+    """What renews the mesh of a run: where voids were seeded."""
+    if case.geometry.voids is None:
         return None
     protocol.stepper.remeshed = True
-    kind = SolidEvolution if geometry.dimension == 3 else Evolution
+    kind = SolidEvolution if case.geometry.dimension == 3 else Evolution
     return kind(case, recorder.electrode, protocol, recorder)
 
 

@@ -72,7 +72,7 @@ def sphere_patch(radius: float, parts: int) -> tuple[Array, NDArray[np.int64]]:
 
 
 def octant(inner: float, outer: float, parts: int) -> Surface:
-    """An octant of a shell: its void is a quarter of a half ball on the electrolyte, its collector the outer surface."""
+    """An octant of a shell: its void is a quarter of a half ball, its collector the outer surface."""
     wall, roof = sphere_patch(inner, parts), sphere_patch(outer, max(3, 2 * parts // 3))
     box = (0.0, np.inf), (0.0, np.inf)
     return Surface(np.concatenate([wall[0], roof[0]]), wall[1][:, ::-1], roof[1] + len(wall[0]), box)

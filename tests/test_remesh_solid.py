@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import solids
 
-from femli import mesh_parts, mesh_solid, remesh_solid, remesh_transfer, remesh_wall
+from femli import mesh_electrolyte, mesh_parts, mesh_solid, remesh_solid, remesh_transfer, remesh_wall
 from femli.errors import MeshError
+from femli.mesh_underlay import Underlay
 from femli.remesh_surface import Surface, rim
 
 H = 0.25  # the smallest size of `solids.CLOSING`
@@ -32,8 +33,8 @@ def dented(made: Surface, depth: float) -> Surface:
 
 
 def test_a_new_mesh_holds_what_its_surface_encloses(tmp_path: Path) -> None:
-    # Exact: the divergence theorem on the surface; walls and collector are facets as they were, corner by corner; contact
-    # and sides are the rest of five planes, to the last bit; the void is the half ellipsoid less its chords.
+    # Exact: the divergence theorem on the surface; walls and collector are facets as they were, corner by corner;
+    # contact and sides are the rest of five planes, to the last bit; the void is the half ellipsoid less its chords.
     _, made, old, sizes = solids.box(tmp_path)
     new = mesh_solid.meshed(made, sizes)
     assert volume(new) == pytest.approx(made.metal(), rel=1e-14)
@@ -50,9 +51,25 @@ def test_a_new_mesh_holds_what_its_surface_encloses(tmp_path: Path) -> None:
     assert -made.under(made.walls[void]) == pytest.approx(2 / 3 * np.pi * 0.3, rel=0.15)
 
 
+def test_an_electrolyte_is_meshed_under_it(tmp_path: Path) -> None:
+    # Exact: 16 um2 times 3 um; contact shared facet by facet; counter and floors are what is left of two planes.
+    _, made, _, sizes = solids.box(tmp_path)
+    regions = mesh_electrolyte.split(mesh_solid.meshed(made, sizes, Underlay(3.0, 1.5)))
+    below = regions.electrolyte
+    assert below is not None
+    assert volume(regions.metal) == pytest.approx(made.metal(), rel=1e-13)
+    assert volume(below) == pytest.approx(48.0, rel=1e-13)
+    contact = facets(regions.metal.part("contact"), regions.metal.points)
+    assert facets(below.part("contact"), below.points) == contact
+    areas = {name: mesh_parts.facet_measures(below, name).sum() for name in ("contact", "void", "counter", "side")}
+    assert areas["contact"] + areas["void"] == pytest.approx(16.0, rel=1e-13)
+    assert areas["counter"] == pytest.approx(16.0, rel=1e-13) and areas["side"] == pytest.approx(48.0, rel=1e-13)
+    assert (np.abs(below.points).max(axis=0) == [4.0, 4.0, 3.0]).all()
+
+
 def test_new_vertices_lie_on_the_smooth_wall() -> None:
-    # Exact: a ball of radius 2. The middle of an edge of length h is h^2/8 R = h^2/16 off the ball; on the cubic a tenth
-    # of that in the mean, less than 0.4 of it anywhere (at corners of the rim); the rim does not leave its planes.
+    # Exact: a ball of radius 2. The middle of an edge of length h is h^2/8 R = h^2/16 off the ball; on the cubic a
+    # tenth of that in the mean, less than 0.4 of it anywhere (at corners of the rim); the rim keeps to its planes.
     made = solids.octant(2.0, 6.0, 8)
     sheet = remesh_wall.Sheet(made)
     outer = {tuple(edge) for edge in rim(made.walls).tolist()}
