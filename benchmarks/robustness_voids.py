@@ -1,9 +1,11 @@
 """Random seeded foils with voids, run unattended: how they end, and what they cost.
 
 2D foils with 1 to 20 voids, contact angles of 15 to 150 degrees or half ellipses of aspect 0.1 to 2, stack pressures
-of 0.2 to 20 MPa. A geometry is decided by its number alone.
+of 0.2 to 20 MPa. A geometry is decided by its number alone. With --solid 3D blocks with 1 to 3 voids, caps of 40 to
+120 degrees or half ellipsoids of aspect 0.2 to 1, up to some 30,000 unknowns; a change of topology ends such a run.
 
     python benchmarks/robustness_voids.py --count 100 -o benchmarks/robustness_voids.csv
+    python benchmarks/robustness_voids.py --solid --count 10 --capacity 0.1 -o benchmarks/robustness_voids_3d.csv
 """
 
 import argparse
@@ -82,6 +84,48 @@ time_tolerance = {1e-3 if coarse else 1e-4}
     return text, facts
 
 
+def solid_case_of(number: int, capacity: float) -> tuple[str, dict[str, Any]]:
+    """The case file of one 3D geometry, and what tells it apart."""
+    rng = np.random.default_rng(number)
+    count = int(rng.integers(1, 4))
+    radius = float(rng.uniform(0.8, 2.0))
+    is_cap = bool(rng.integers(0, 2))
+    angle, aspect = float(rng.uniform(40, 120)), float(10 ** rng.uniform(np.log10(0.2), 0))
+    pressure = float(10 ** rng.uniform(np.log10(0.2), np.log10(20)))
+    reach = radius / np.sin(np.radians(angle)) if is_cap and angle < 90 else radius
+    height = radius / np.tan(np.radians(angle) / 2) if is_cap else aspect * radius
+    width = 2 * 1.8 * reach * np.ceil(np.sqrt(count))
+    shape = f'contact_angle = "{angle:.1f} deg"' if is_cap else f"aspect = {aspect:.3g}"
+    text = f"""
+[geometry]
+dimension = 3
+width = "{width:.4g} um"
+electrode_thickness = "{max(10.0, 2.5 * height):.4g} um"
+[geometry.mesh]
+interface_size = "{radius:.3g} um"
+growth = 1.6
+edge_size = "{min(0.249 * radius, height):.3g} um"
+[geometry.voids]
+seed = {number}
+count = {count}
+radius = {{ mean = "{radius:.3g} um", std = "0 um" }}
+minimum_spacing = 1.2
+{shape}
+[electrode]
+material = "Li-5Mg"
+creep_scaling = "none"
+[load]
+current_density = "0.31 mA/cm^2"
+stack_pressure = "{pressure:.3g} MPa"
+[stop]
+capacity = "{capacity} mAh/cm^2"
+[solver]
+time_tolerance = 1e-3
+"""
+    shape = shape.replace('"', "").replace(" deg", "")
+    return text, {"number": number, "voids": count, "shape": shape, "stack_pressure [MPa]": f"{pressure:.3g}"}
+
+
 def outcome(text: str, folder: Path) -> dict[str, Any]:
     """Run a case; how it ended and what it cost."""
     path = folder / "case.toml"
@@ -120,6 +164,7 @@ def main() -> int:
     parser.add_argument("--coarse", action="store_true", help="few cells and long steps: some minutes a geometry")
     parser.add_argument("-o", "--output", type=Path, default=Path("robustness_voids.csv"))
     parser.add_argument("--most-voids", type=int, default=20, help="voids of the fullest geometry")
+    parser.add_argument("--solid", action="store_true", help="3D blocks, on few cells")
     words = parser.parse_args()
     logging.getLogger("femli").setLevel(logging.ERROR)
     good = 0
@@ -127,7 +172,10 @@ def main() -> int:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
         for number in range(words.first, words.first + words.count):
-            text, row = case_of(number, words.capacity, words.coarse, words.most_voids)
+            if words.solid:
+                text, row = solid_case_of(number, words.capacity)
+            else:
+                text, row = case_of(number, words.capacity, words.coarse, words.most_voids)
             with tempfile.TemporaryDirectory() as folder:
                 row |= outcome(text, Path(folder))
             good += not row["end"].startswith("exit")

@@ -1,7 +1,7 @@
 """What happens to the voids of a 3D box: walls that land beside their edge, collapse. Lengths in um.
 
 A surface is followed up to the first change of topology. A void that becomes too small is closed; a roof that comes
-down away from its edge, or two voids (a void and a side) that meet, end the run.
+down away from its edge, walls that meet above, or two voids (a void and a side) that meet, end the run.
 """
 
 from typing import NamedTuple
@@ -11,7 +11,7 @@ import numpy as np
 from femli.errors import MeshError
 from femli.mesh_parts import Floats, Integers
 from femli.remesh_events import TOUCH, Happening
-from femli.remesh_surface import Flags, Surface, mean_edges, rim
+from femli.remesh_surface import Flags, Surface, crossing, mean_edges, rim
 
 LOW = 0.1  # where one point lands, those this low beside the edge are laid down with it: fewer new meshes
 THIN = 0.1  # a void whose volume over its opening is below this, over the smallest size, is closed
@@ -40,6 +40,8 @@ def due(surface: Surface, h: float) -> str | None:
         return "a wall has come down on the electrolyte"
     if any(not resolvable(surface, void, h) for void in surface.voids()):
         return "a void has closed"
+    if any(crossing(surface.points, surface.walls[void]) is not None for void in surface.voids()):
+        return "walls have met"
     return met(surface, h)
 
 
@@ -72,7 +74,7 @@ def distances(points: Floats, segments: Floats) -> Floats:
 
 
 def _at(place: Floats) -> str:
-    return f"at ({place[0]:.4g}, {place[1]:.4g}) um"
+    return f"at ({', '.join(f'{value:.4g}' for value in place)}) um"
 
 
 def settled(surface: Surface, h: float) -> tuple[Surface, list[Happening]]:
@@ -85,7 +87,11 @@ def settled(surface: Surface, h: float) -> tuple[Surface, list[Happening]]:
     surface, found = touched(surface)
     surface, closed = collapsed(surface, h)
     if len(surface.voids()) != before - len(closed):
-        raise MeshError(f"a void has been divided {_at(_middle(surface, surface.voids()[0]))}; {TOPOLOGY}")
+        raise MeshError(f"a void has been divided {_at(_middle(surface, surface.voids()[0])[:2])}; {TOPOLOGY}")
+    for void in surface.voids():
+        where = crossing(surface.points, surface.walls[void])
+        if where is not None:
+            raise MeshError(f"the walls of a void touch each other {_at(where)}; {TOPOLOGY}")
     fault = met(surface, h)
     if fault is not None:
         raise MeshError(f"{fault}; {TOPOLOGY}")
@@ -97,10 +103,11 @@ def _middle(surface: Surface, void: Integers) -> Floats:
 
 
 def collapsed(surface: Surface, h: float) -> tuple[Surface, list[Happening]]:
-    """Voids too small to be followed are closed."""
+    """Voids too small to be followed are closed; so is a thin one whose walls have met."""
     found, gone = [], []
     for void in surface.voids():
-        if not resolvable(surface, void, h):
+        folded = crossing(surface.points, surface.walls[void]) is not None
+        if not resolvable(surface, void, 2 * h if folded else h):
             x = float(_middle(surface, void)[0])
             found.append(Happening("collapse", x, surface.under(surface.walls[void])))
             gone.append(void)
@@ -170,7 +177,7 @@ def _drawn(now: Landed, waiting: Integers) -> Landed:
         walls = np.where(now.walls == node, target, now.walls)
         sound = (walls[:, 0] != walls[:, 1]) & (walls[:, 1] != walls[:, 2]) & (walls[:, 2] != walls[:, 0])
         return Landed(now.points, walls[sound & (now.points[walls, 2] != 0.0).any(axis=1)])
-    where = now.points[int(waiting[0])]
+    where = now.points[int(waiting[0]), :2]
     raise MeshError(f"the roof of a void has come down away from its edge {_at(where)}; {TOPOLOGY}")
 
 
@@ -178,7 +185,7 @@ def _check_rim(surface: Surface) -> None:
     """At every point of the rim two edges of it meet."""
     nodes, count = np.unique(rim(surface.walls), return_counts=True)
     if (count != 2).any():
-        where = surface.points[int(nodes[count != 2][0])]
+        where = surface.points[int(nodes[count != 2][0]), :2]
         raise MeshError(f"the edge of a void touches itself {_at(where)}; {TOPOLOGY}")
 
 

@@ -7,6 +7,7 @@ within which the planes are to be filled.
 from typing import NamedTuple
 
 import numpy as np
+from scipy.spatial import KDTree
 
 from femli import mesh_parts, voids
 from femli.mesh_parts import Floats, Integers, PartedMesh
@@ -122,3 +123,25 @@ def mean_edges(points: Floats, triangles: Integers) -> Floats:
         np.add.at(total, edges[:, k], length)
         np.add.at(count, edges[:, k], 1.0)
     return total / np.maximum(count, 1.0)
+
+
+def crossing(points: Floats, triangles: Integers) -> Floats | None:
+    """Where an edge of triangles goes through another one of them (x, y, z), or None."""
+    edges, _ = edges_of(triangles)
+    p, d = points[edges[:, 0]], points[edges[:, 1]] - points[edges[:, 0]]
+    reach = float(np.linalg.norm(d, axis=1).max(initial=0.0))
+    near = KDTree(points[triangles].mean(axis=1)).query_ball_point(p + d / 2, 1.2 * reach)
+    e = np.repeat(np.arange(len(edges)), [len(own) for own in near])
+    t = np.concatenate([np.asarray(own, dtype=np.int64) for own in near])
+    apart = ~(edges[e][:, :, None] == triangles[t][:, None, :]).any(axis=(1, 2))
+    e, t = e[apart], t[apart]
+    origin = points[triangles[t, 0]]
+    u, v = points[triangles[t, 1]] - origin, points[triangles[t, 2]] - origin
+    matrix = np.stack([-d[e], u, v], axis=2)
+    sound = np.abs(np.linalg.det(matrix)) > 1e-9 * reach**3  # parallel ones touch, if at all, at other edges
+    where = np.linalg.solve(matrix[sound], (p[e] - origin)[sound][..., None])[..., 0]
+    inside = (where[:, 0] >= 0) & (where[:, 0] <= 1) & (where[:, 1:] >= 0).all(axis=1) & (where[:, 1:].sum(axis=1) <= 1)
+    if not inside.any():
+        return None
+    k = int(np.flatnonzero(inside)[0])
+    return np.asarray(p[e][sound][k] + where[k, 0] * d[e][sound][k])

@@ -145,7 +145,8 @@ def test_a_small_void_closes(tmp_path: Path) -> None:
 
 
 def test_other_changes_of_topology_are_refused_with_their_place(tmp_path: Path) -> None:
-    # Exact: the place of the dent (2.1, 1.9); of the two voids 0.05 um apart; of the side that a void is 0.05 um from.
+    # Exact: the place of the dent (2.1, 1.9); of the two voids 0.05 um apart; of the side that a void is 0.05 um from;
+    # the height of a fold is above the interface.
     _, made, _, _ = solids.box(tmp_path, geometry__voids__list=[VOID])
     roof = dented(made, 0.999)
     assert remesh_solid.due(roof, H) == "a wall has come down on the electrolyte"
@@ -155,6 +156,13 @@ def test_other_changes_of_topology_are_refused_with_their_place(tmp_path: Path) 
     moved[np.unique(made.walls), 0] += 0.85
     with pytest.raises(MeshError, match=r"a void has met a side at \(3\.95, 1\.9\d*\) um"):
         remesh_solid.settled(made._replace(points=moved), H)
+    # Walls that go through each other above the interface: a vertex of the left wall pushed through the right one.
+    points = made.points.copy()
+    nodes = np.unique(made.walls)
+    left = nodes[points[nodes, 2] > 0.3][points[nodes[points[nodes, 2] > 0.3], 0].argmin()]
+    points[left] += [2.2, 0.0, 0.0]
+    with pytest.raises(MeshError, match=r"walls of a void touch each other at \(\d\.\d*, 1\.\d*, 0\.\d*\) um"):
+        remesh_solid.settled(made._replace(points=points), H)
     two = [{**VOID, "x": f"{x} um", "half_width": "0.8 um"} for x in (1.1, 2.9)]
     _, made, _, _ = solids.box(tmp_path, geometry__voids__list=two)
     points = made.points.copy()
