@@ -83,33 +83,42 @@ def settled(surface: Surface, h: float) -> tuple[Surface, list[Happening]]:
     Raises:
         MeshError: a change of topology that is not followed.
     """
-    before = len(surface.voids())
+    old = surface.voids()
+    owner = {int(node): k for k, void in enumerate(old) for node in np.unique(surface.walls[void])}
+    middles = [float(_middle(surface, void)[0]) for void in old]
     surface, found = touched(surface)
     surface, closed = collapsed(surface, h)
-    if len(surface.voids()) != before - len(closed):
-        raise MeshError(f"a void has been divided {_at(_middle(surface, surface.voids()[0])[:2])}; {TOPOLOGY}")
+    left = [owner[int(surface.walls[void][0, 0])] for void in surface.voids()]
+    for k in set(left):
+        if left.count(k) > 1:
+            where = _middle(surface, surface.voids()[left.index(k)])[:2]
+            raise MeshError(f"a void has been divided {_at(where)}; {TOPOLOGY}")
+    for node, event in closed:  # what is cut off beside a larger piece is part of the advance
+        found.append(event._replace(kind="contact_advance") if owner[node] in left else event)
+    landed = set(range(len(old))) - set(left) - {owner[node] for node, _ in closed}
+    found += [Happening("collapse", middles[k], 0.0) for k in sorted(landed)]
     for void in surface.voids():
-        where = crossing(surface.points, surface.walls[void])
-        if where is not None:
-            raise MeshError(f"the walls of a void touch each other {_at(where)}; {TOPOLOGY}")
+        fold = crossing(surface.points, surface.walls[void])
+        if fold is not None:
+            raise MeshError(f"the walls of a void touch each other {_at(fold)}; {TOPOLOGY}")
     fault = met(surface, h)
     if fault is not None:
         raise MeshError(f"{fault}; {TOPOLOGY}")
-    return surface, [*found, *closed]
+    return surface, found
 
 
 def _middle(surface: Surface, void: Integers) -> Floats:
     return np.asarray(surface.points[np.unique(surface.walls[void])].mean(axis=0))
 
 
-def collapsed(surface: Surface, h: float) -> tuple[Surface, list[Happening]]:
-    """Voids too small to be followed are closed; so is a thin one whose walls have met."""
+def collapsed(surface: Surface, h: float) -> tuple[Surface, list[tuple[int, Happening]]]:
+    """Voids too small to be followed are closed; so is a thin one whose walls have met. Each with one of its nodes."""
     found, gone = [], []
     for void in surface.voids():
         folded = crossing(surface.points, surface.walls[void]) is not None
         if not resolvable(surface, void, 2 * h if folded else h):
-            x = float(_middle(surface, void)[0])
-            found.append(Happening("collapse", x, surface.under(surface.walls[void])))
+            triangles, x = surface.walls[void], float(_middle(surface, void)[0])
+            found.append((int(triangles[0, 0]), Happening("collapse", x, surface.under(triangles))))
             gone.append(void)
     walls = np.delete(surface.walls, np.concatenate(gone), axis=0) if gone else surface.walls
     return surface._replace(walls=walls), found

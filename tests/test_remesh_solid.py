@@ -144,6 +144,20 @@ def test_a_small_void_closes(tmp_path: Path) -> None:
     assert mesh_parts.facet_measures(whole, "contact").sum() == pytest.approx(16.0, rel=1e-13)
 
 
+def test_a_void_that_lands_as_a_whole_has_closed(tmp_path: Path) -> None:
+    # Exact: pressed flat to a thousandth of a cell everywhere, nothing is left: one advance, one collapse, and all
+    # of its volume in their sum.
+    _, made, _, _ = solids.box(tmp_path)
+    points = made.points.copy()
+    nodes = np.unique(made.walls)
+    points[nodes, 2] *= 1e-3
+    flat = made._replace(points=points)
+    after, found = remesh_solid.settled(flat, H)
+    assert [event.kind for event in found] == ["contact_advance", "collapse"]
+    assert not len(after.walls)
+    assert sum(event.void for event in found) == pytest.approx(flat.under(flat.walls), rel=1e-12)
+
+
 def test_other_changes_of_topology_are_refused_with_their_place(tmp_path: Path) -> None:
     # Exact: the place of the dent (2.1, 1.9); of the two voids 0.05 um apart; of the side that a void is 0.05 um from;
     # the height of a fold is above the interface.
