@@ -1,10 +1,13 @@
 """Random seeded foils with voids, run unattended: how they end, and what they cost.
 
 2D foils with 1 to 20 voids, contact angles of 15 to 150 degrees or half ellipses of aspect 0.1 to 2, stack pressures
-of 0.2 to 20 MPa. A geometry is decided by its number alone. Numbers that the table already has are skipped, so that an
-interrupted set goes on where it was; beside the table (`.csv`) a summary (`.md`) is written.
+of 0.2 to 20 MPa. With --solid 3D blocks with 1 to 3 voids, caps of 40 to 120 degrees or half ellipsoids of aspect 0.2
+to 1, up to some 30,000 unknowns; a change of topology ends such a run. A geometry is decided by its number alone.
+Numbers that the table already has are skipped, so that an interrupted set goes on where it was; beside the table
+(`.csv`) a summary (`.md`) is written.
 
     python benchmarks/robustness_voids.py --count 100 -j 2 --coarse -o benchmarks/robustness_voids_coarse.csv
+    python benchmarks/robustness_voids.py --solid --count 10 --capacity 0.1 -o benchmarks/robustness_voids_3d.csv
 """
 
 import argparse
@@ -22,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from robustness_cases import case_of, solid_case_of
 
 import femli
 from femli.errors import FemliError, SolveError
@@ -45,51 +49,6 @@ COLUMNS = (
     "error",
 )
 LIMIT = "the time limit of the member"
-# What --coarse asks for: cells of 1 um at the contact and 3 um far from it, void edges a quarter of the radius, ten
-# times the time error, a hundred times the tolerance of Newton's method.
-COARSE_MESH = 'interface_size = "1 um"\nsize = "3 um"\ngrowth = 1.6\n'
-COARSE_SOLVER = "time_tolerance = 1e-3\ntolerance = 1e-6"
-
-
-def case_of(number: int, capacity: float, coarse: bool, most: int = 20) -> tuple[str, dict[str, Any]]:
-    """The case file of one geometry, and what tells it apart."""
-    rng = np.random.default_rng(number)
-    count = int(rng.integers(1, most + 1))
-    radius = float(rng.uniform(0.6, 2.0))
-    is_cap = bool(rng.integers(0, 2))
-    angle, aspect = float(rng.uniform(15, 150)), float(10 ** rng.uniform(-1, np.log10(2)))
-    pressure = float(10 ** rng.uniform(np.log10(0.2), np.log10(20)))
-    shape = f"contact_angle = {angle:.1f}" if is_cap else f"aspect = {aspect:.3g}"
-    reach = radius / np.sin(np.radians(angle)) if is_cap and angle < 90 else radius
-    height = radius / np.tan(np.radians(angle) / 2) if is_cap else aspect * radius
-    width = max(12.0, 2 * 2.2 * reach * count)
-    edge = f'edge_size = "{min(radius / 4.1, height / 1.5):.3g} um"\n' if coarse else ""
-    text = f"""
-[geometry]
-dimension = 2
-width = "{width:.4g} um"
-electrode_thickness = "{max(15.0, 2.5 * height):.4g} um"
-[geometry.mesh]
-{COARSE_MESH if coarse else ""}{edge}
-[geometry.voids]
-seed = {number}
-count = {count}
-radius = {{ mean = "{radius:.3g} um", std = "0 um" }}
-minimum_spacing = 1.2
-{shape.replace("contact_angle = ", 'contact_angle = "') + ' deg"' if is_cap else shape}
-[electrode]
-material = "Li-5Mg"
-creep_scaling = "none"
-[load]
-current_density = "0.31 mA/cm^2"
-stack_pressure = "{pressure:.3g} MPa"
-[stop]
-capacity = "{capacity} mAh/cm^2"
-[solver]
-{COARSE_SOLVER if coarse else ""}
-"""
-    facts = {"number": number, "voids": count, "shape": shape, "stack_pressure [MPa]": f"{pressure:.3g}"}
-    return text, facts
 
 
 def outcome(text: str, folder: Path, limit: float) -> dict[str, Any]:
@@ -132,7 +91,10 @@ def outcome(text: str, folder: Path, limit: float) -> dict[str, Any]:
 
 def member(number: int, words: argparse.Namespace) -> dict[str, Any]:
     """Run one geometry in a process of its own; its row."""
-    text, row = case_of(number, words.capacity, words.coarse, words.most_voids)
+    if words.solid:
+        text, row = solid_case_of(number, words.capacity)
+    else:
+        text, row = case_of(number, words.capacity, words.coarse, words.most_voids)
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "given.toml").write_text(text, encoding="utf-8")
         command = [sys.executable, __file__, "--one", folder, "--limit", str(words.limit)]
@@ -169,8 +131,8 @@ def summary_of(rows: list[dict[str, Any]], words: argparse.Namespace) -> str:
     lines = [
         "# Voids, unattended",
         "",
-        f"`benchmarks/robustness_voids.py`: {len(rows)} random geometries{', coarse' if words.coarse else ''}, "
-        f"to {words.capacity:g} mAh/cm², at most {words.limit:g} s each.",
+        f"`benchmarks/robustness_voids.py`: {len(rows)} random geometries in {'3D' if words.solid else '2D'}"
+        f"{', coarse' if words.coarse else ''}, to {words.capacity:g} mAh/cm², at most {words.limit:g} s each.",
         "",
         "| end | members | share |",
         "|---|---|---|",
@@ -208,6 +170,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("-j", "--jobs", type=int, default=1, help="members at a time")
     parser.add_argument("-o", "--output", type=Path, default=Path("robustness_voids.csv"))
     parser.add_argument("--most-voids", type=int, default=20, help="voids of the fullest geometry")
+    parser.add_argument("--solid", action="store_true", help="3D blocks, on few cells")
     parser.add_argument("--loud", action="store_true", help="show what the members say")
     parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)  # a member's process
     return parser.parse_args()

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from femli import mesh_electrolyte, mesh_gmsh, mesh_parts, mesh_underlay
+from femli.mesh_fill import Wanted
 from femli.mesh_parts import Floats, PartedMesh
 from femli.mesh_resolution import COARSEST_EDGE, EDGE_SHARE, WALL_SHARE, Resolution
 from femli.mesh_underlay import Underlay
@@ -24,7 +25,7 @@ class Sizes(NamedTuple):
 
     Attributes:
         interface, size, growth: as in `Resolution`.
-        sources: points (k, 2) from which sizes grow, and the size there (k,).
+        sources: points (k, 2), in 3D (k, 3), from which sizes grow, and the size there (k,).
     """
 
     interface: float
@@ -34,9 +35,9 @@ class Sizes(NamedTuple):
     least: Floats
 
     def at(self, points: Floats) -> Floats:
-        """Wanted size at points (n, 2), shape (n,)."""
+        """Wanted size at points (n, 2) or (n, 3), shape (n,)."""
         slope = self.growth - 1.0
-        wanted = np.minimum(self.interface + slope * np.maximum(points[:, 1], 0.0), self.size)
+        wanted = np.minimum(self.interface + slope * np.maximum(points[:, -1], 0.0), self.size)
         if not len(self.least):
             return wanted
         away = np.linalg.norm(points[:, None, :] - self.sources[None, :, :], axis=2)
@@ -88,7 +89,7 @@ def resampled(outline: Outline, sizes: Sizes) -> Outline:
     return outline._replace(bottom=bottom, is_open=np.concatenate(flags), collector=collector, pores=pores)
 
 
-def divided(ends: Floats, sizes: Sizes) -> Floats:
+def divided(ends: Floats, sizes: Wanted) -> Floats:
     """A straight line (2, 2) divided so that each part has about the wanted size there, shape (n, 2)."""
     length = float(np.linalg.norm(ends[1] - ends[0]))
     t = np.linspace(0.0, 1.0, 2001)

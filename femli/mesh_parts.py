@@ -232,11 +232,11 @@ def upward_areas(mesh: PartedMesh, name: str) -> Floats:
             vectors = edges[:, 0, ::-1] * np.array([1.0, -1.0])
         else:
             vectors = np.cross(edges[:, 0], edges[:, 1]) / 2
-    inward = _opposite(mesh, facets) - mesh.points[facets[:, 0]]
+    inward = opposite(mesh, facets) - mesh.points[facets[:, 0]]
     return vectors[:, -1] * -np.sign(np.einsum("ij,ij->i", vectors, inward))
 
 
-def _opposite(mesh: PartedMesh, facets: Integers) -> Floats:
+def opposite(mesh: PartedMesh, facets: Integers) -> Floats:
     """For each boundary facet the corner of its cell that is not on it, shape (facets, d)."""
     corners = mesh.dimension + 1
     faces = np.concatenate([facets] + [np.delete(mesh.cells, k, axis=1) for k in range(corners)])

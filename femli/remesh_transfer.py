@@ -11,34 +11,32 @@ from scipy.spatial import KDTree
 
 from femli.mesh_parts import Floats, Integers
 
-NEIGHBOURS = 24  # cells tried around a point; the one that holds it, or is least outside, is taken
+NEIGHBOURS = {2: 24, 3: 80}  # cells tried around a point; the one that holds it, or is least outside, is taken
 
 
 class Place(NamedTuple):
-    """Where points lie in an old mesh: cells (n,), and weights of their corners (n, 3), none negative, sum 1."""
+    """Where points lie in an old mesh: cells (n,), and weights of their corners (n, d + 1), none negative, sum 1."""
 
     cells: Integers
     weights: Floats
 
 
 def located(points: Floats, cells: Integers, new: Floats) -> Place:
-    """Find the cells (triangles) that hold points; a point outside goes to the nearest place of a near cell.
+    """Find the cells that hold points; a point outside goes to the nearest place of a near cell.
 
     Args:
-        points: of the old mesh, shape (n, 2), um.
-        cells: corners, shape (m, 3).
-        new: shape (k, 2), um.
+        points: of the old mesh, shape (n, d), um.
+        cells: corners, shape (m, d + 1).
+        new: shape (k, d), um.
     """
     corners = points[cells]
     tree = KDTree(corners.mean(axis=1))
-    count = min(NEIGHBOURS, len(cells))
+    count = min(NEIGHBOURS[points.shape[1]], len(cells))
     near = np.asarray(tree.query(new, count)[1]).reshape(len(new), count)
     origin, edges = corners[near][:, :, 0], corners[near][:, :, 1:] - corners[near][:, :, :1]
     r = new[:, None, :] - origin
-    det = edges[..., 0, 0] * edges[..., 1, 1] - edges[..., 0, 1] * edges[..., 1, 0]
-    b = (r[..., 0] * edges[..., 1, 1] - r[..., 1] * edges[..., 1, 0]) / det
-    c = (edges[..., 0, 0] * r[..., 1] - edges[..., 0, 1] * r[..., 0]) / det
-    weights = np.stack([1 - b - c, b, c], axis=-1)
+    others = np.linalg.solve(np.swapaxes(edges, -1, -2), r[..., None])[..., 0]
+    weights = np.concatenate([1 - others.sum(axis=-1, keepdims=True), others], axis=-1)
     best = weights.min(axis=-1).argmax(axis=1)
     rows = np.arange(len(new))
     kept = np.clip(weights[rows, best], 0.0, None)
@@ -46,14 +44,14 @@ def located(points: Floats, cells: Integers, new: Floats) -> Place:
 
 
 def gradients(points: Floats, cells: Integers, values: Floats) -> Floats:
-    """Gradient of a linear field at the vertices: mean over their cells by area, shape (n, 2)."""
+    """Gradient of a linear field at the vertices: mean over their cells by size, shape (n, d)."""
     corners = points[cells]
     edges = corners[:, 1:] - corners[:, :1]
     rise = values[cells][:, 1:] - values[cells][:, :1]
     slope = np.linalg.solve(edges, rise[..., None])[..., 0]
     area = np.abs(np.linalg.det(edges))
-    total, weight = np.zeros((len(points), 2)), np.zeros(len(points))
-    for k in range(3):
+    total, weight = np.zeros_like(points), np.zeros(len(points))
+    for k in range(cells.shape[1]):
         np.add.at(total, cells[:, k], area[:, None] * slope)
         np.add.at(weight, cells[:, k], area)
     return total / np.maximum(weight, 1e-300)[:, None]

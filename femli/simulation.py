@@ -12,6 +12,7 @@ from femli import mesh, outputs_voids
 from femli.case import Case
 from femli.errors import CaseError, SolveError
 from femli.evolution import Evolution
+from femli.evolution_solid import SolidEvolution
 from femli.outputs import HISTORY, STEPS, Recorder, StepReport
 from femli.outputs_checkpoint import stored_mesh
 from femli.outputs_events import EVENTS
@@ -67,11 +68,12 @@ def run(
 
 
 def evolution_of(case: Case, protocol: Protocol, recorder: Recorder) -> Evolution | None:
-    """What renews the mesh of a run: where voids were seeded in 2D."""
-    if case.geometry.voids is None or case.geometry.dimension != 2:
+    """What renews the mesh of a run: where voids were seeded."""
+    if case.geometry.voids is None:
         return None
     protocol.stepper.remeshed = True
-    return Evolution(case, recorder.electrode, protocol, recorder)
+    kind = SolidEvolution if case.geometry.dimension == 3 else Evolution
+    return kind(case, recorder.electrode, protocol, recorder)
 
 
 def march(

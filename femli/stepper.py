@@ -195,7 +195,7 @@ class Stepper:
         if height < TOUCH * self.motion.first_wall_height:
             raise SolveError(
                 f"a void wall has come down on the electrolyte at x = {where:.4g} um, "
-                f"t = {self.levels[0].time * TIME:.6g} s; going on needs remeshing, which 3D and meshes from files "
+                f"t = {self.levels[0].time * TIME:.6g} s; going on needs remeshing, which meshes from files "
                 "do not have; a higher void, a harder alloy or a lower stack pressure keeps it open longer"
             )
 
