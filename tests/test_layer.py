@@ -208,6 +208,7 @@ def nodal_shares(layer: LayerState) -> np.ndarray:
     return layer._assembled(layer.share_form)
 
 
+@pytest.mark.slow
 def test_a_voided_run_keeps_both_species_over_new_meshes(tmp_path: Path) -> None:
     # Exact: Li and host over a run whose mesh is renewed by force every few steps; the layer is there before and after.
     case = femli.load(runs.written(tmp_path, VOIDED))
