@@ -11,7 +11,6 @@ from femli import electrolyte_layer, evolution
 from femli.case import Case
 from femli.errors import CaseError
 from femli.fields_layer import LayerState
-from femli.library import LI_MG_STAGES
 from femli.stepper import Stepper
 from femli.units import F, R
 
@@ -250,13 +249,6 @@ def test_a_case_that_never_grows_one_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(CaseError, match="layer on the contact is not in the small signal; allowed"):
         impedance.fresh(case)
-
-
-def test_stages_are_those_of_the_library() -> None:
-    # Exact: the layer's composition and the bcc limit are the library's.
-    from femli import laws
-
-    assert (LI_MG_STAGES.limit.number, LI_MG_STAGES.poor.number) == (laws.BCC_LIMIT, laws.HCP_LIMIT)
 
 
 @pytest.mark.mpi
