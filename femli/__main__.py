@@ -126,7 +126,10 @@ def impedance(
     out: Annotated[Path | None, typer.Option("-o", "--output", help="Folder for the files.")] = None,
     overrides: Overrides = None,
     capacity: Annotated[
-        str | None, typer.Option("--capacity", help='State after this charge, "0.5 mAh/cm^2"; the case is run to it.')
+        str | None,
+        typer.Option(
+            "--capacity", help='State after this charge, "0.5 mAh/cm^2"; the case, of a folder too, is run anew to it.'
+        ),
     ] = None,
 ) -> None:
     """Impedance of a fresh cell, of a result at its last checkpoint, or of a case after a charge."""

@@ -34,7 +34,7 @@ def flat_component(
 
 
 def fixed_components(
-    domain: Domain | ElectrolyteDomain, space: fem.FunctionSpace, sticking: bool
+    domain: Domain | ElectrolyteDomain, space: fem.FunctionSpace, sticking: bool, crossed: bool = False
 ) -> list[NDArray[np.int32]]:
     """Dofs of a blocked vector space that are held, one array a component (contact, sides, axis).
 
@@ -42,6 +42,7 @@ def fixed_components(
         domain: mesh and parts.
         space: the blocked space (P2 velocity or P1 mesh velocity); dofs count blocks.
         sticking: the contact holds all components.
+        crossed: metal passes through the contact, whose normal component is then not held.
     """
     mesh = domain.mesh
     fdim, dim = mesh.topology.dim - 1, mesh.geometry.dim
@@ -51,7 +52,7 @@ def fixed_components(
             continue
         facets = domain.facet_tags.find(domain.facet_names[part])
         if part == "contact":
-            components = range(dim) if sticking else [dim - 1]
+            components = [c for c in range(dim) if (c == dim - 1 and not crossed) or (c < dim - 1 and sticking)]
             groups = [(c, facets) for c in components]
         elif part == "axis":
             groups = [(0, facets)]
@@ -62,10 +63,12 @@ def fixed_components(
     return [np.unique(np.concatenate(h)).astype(np.int32) if h else np.zeros(0, np.int32) for h in held]
 
 
-def velocity_conditions(domain: Domain, space: fem.FunctionSpace, sticking: bool) -> list[fem.DirichletBC]:
-    """v.n = 0 on contact, sides and axis; v = 0 on a sticking contact."""
+def velocity_conditions(
+    domain: Domain, space: fem.FunctionSpace, sticking: bool, crossed: bool = False
+) -> list[fem.DirichletBC]:
+    """v.n = 0 on contact (unless it is crossed), sides and axis; v = 0 on a sticking contact."""
     bcs = []
-    for c, dofs in enumerate(fixed_components(domain, space, sticking)):
+    for c, dofs in enumerate(fixed_components(domain, space, sticking, crossed)):
         if space.dofmap.index_map_bs == 1:  # one component: DOLFINx has no sub-space to take
             bcs.append(fem.dirichletbc(fem.Function(space), dofs))
             continue

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from . import case_file, case_protocol, materials
+from . import case_file, case_protocol, library, materials
 from .case_electrode import ElectrodeSection
 from .case_electrolyte import Cell, ContactResistance, ElectrolyteSection
 from .case_geometry import Geometry, Mesh, Radius, Void, Voids
@@ -28,6 +28,7 @@ from .case_quantities import (
     Interval,
     Length,
     OptionalCapacity,
+    OptionalDiffusivity,
     OptionalDuration,
     OptionalInterval,
     OptionalPolarisation,
@@ -57,11 +58,22 @@ class Interface(Section):
         "Butler-Volmer with the same resistance at small overpotentials.",
     )
     resistance: ContactResistance = preset("10 ohm cm^2", "Of the contact, per area of contact.")
+    layer_diffusivity: OptionalDiffusivity = Field(
+        None,
+        description="Of Li in the layer of hcp phase that grows on the contact beyond the bcc limit (asr only); left "
+        "out: no layer, the metal goes on as bcc.",
+    )
     adhesion_strength: OptionalPressure = Field(
         None,
         description="Tension that the contact carries; given, the history shows what part of it carries more. "
         "The contact does not open yet.",
     )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Interface:
+        if self.layer_diffusivity is not None and self.law != "asr":
+            raise ValueError(f'layer_diffusivity is given with law = "{self.law}"; allowed: law = "asr", or no layer')
+        return self
 
 
 class Wall(Section):
@@ -308,6 +320,12 @@ def contradictions(case: Case) -> list[str]:
         found.append(f"stop.li_fraction: {stop.li_fraction:g}: the metal starts at {x0:g}; allowed: less than that")
     if case.electrolyte is not None and case.solver.linear == "iterative":
         found.append("solver.linear: iterative: not with an electrolyte; allowed: automatic, direct")
+    limit = library.LI_MG_STAGES.limit.number
+    if case.interface.layer_diffusivity is not None and (stop.li_fraction or 0.0) >= limit:
+        found.append(
+            f"interface.layer_diffusivity: stop.li_fraction = {stop.li_fraction:g} ends the run before a layer grows; "
+            f"allowed: stop.li_fraction below {limit:g}, such as 0, or no layer"
+        )
     if case.electrolyte is None:
         for key in ("voltage", "polarisation"):
             if getattr(stop, key) is not None:

@@ -22,6 +22,7 @@ from petsc4py import PETSc
 
 from femli import laws
 from femli.case import Case
+from femli.electrolyte_layer import LayeredContact
 from femli.electrolyte_trace import Follower, trace_matrix
 from femli.errors import SolveError
 from femli.fields import Fields, flux_of_current, total
@@ -92,7 +93,8 @@ class Electrolyte:
         self.stress = laws.stress_potential(u.p, k)
         self.eta = -self.trace - self.composition - self.stress
         self.law = case.interface.law
-        self.contact_flux = laws.CONTACT_LAWS[self.law](self.eta, k)
+        self.layered = None if fields.frame.layer is None else LayeredContact(fields, self.eta)
+        self.contact_flux = self._local(self.eta)
 
         self.R = trace_matrix(fields.u.p.function_space, space, domain.shared)
         self.back = PETSc.Mat()
@@ -174,13 +176,19 @@ class Electrolyte:
         }
         one = fem.Constant(fl.domain.mesh, 1.0)
         eta = ufl.variable(self.eta)
-        slope = ufl.diff(laws.CONTACT_LAWS[self.law](eta, k), eta)
+        slope = ufl.diff(self._local(eta), eta)
         self.contact = {
             "area": fem.form(f.weight * one * contact),
             "current": fem.form(f.weight * self.contact_flux * contact),
             "size": fem.form(f.weight * abs(self.contact_flux) * contact),
             "slope": fem.form(f.weight * slope * contact),
         }
+
+    def _local(self, eta: Any) -> Any:
+        """Local current [um/h] at an overpotential, by the law of the contact."""
+        if self.layered is not None:
+            return self.layered.flux(eta)
+        return laws.CONTACT_LAWS[self.law](eta, self.fields.k)
 
     def close(self) -> None:
         """Give back what PETSc holds; nothing works afterwards."""
@@ -213,6 +221,8 @@ class Electrolyte:
         self.R.mult(below, above)
         self.trace.x.array[: above.array.size] = above.array
         self.trace.x.scatter_forward()
+        if self.layered is not None:
+            self.layered.refresh()
         below.destroy()
         above.destroy()
 

@@ -35,6 +35,7 @@ class CellState(NamedTuple):
         composition, stress: of the metal at the contact, less its composition at the start.
         counter: of the counter electrode's resistance.
         current_focusing: largest local current over the areal one [-]; 0 without current.
+        layer: of a layer on the contact, diffusion through it; None without one.
     """
 
     voltage: float
@@ -46,6 +47,7 @@ class CellState(NamedTuple):
     stress: float
     counter: float
     current_focusing: float
+    layer: float | None = None
 
 
 class Voltage:
@@ -60,7 +62,12 @@ class Voltage:
         self.fields, self.electrolyte = fields, electrolyte
         e, f = electrolyte, fields.frame
         contact = f.ds(f.parts["contact"])
-        for name, volts in (("eta", e.eta), ("composition", e.composition), ("stress", e.stress)):
+        shares = {"eta": e.eta, "composition": e.composition, "stress": e.stress}
+        if e.layered is not None:
+            shares["eta"] = e.contact_flux * fields.k.interface_resistance
+            shares["layer"] = e.eta - shares["eta"]
+        self.names = tuple(shares)
+        for name, volts in shares.items():
             e.contact[name] = fem.form(f.weight * volts * contact)
             e.contact[f"power_{name}"] = fem.form(f.weight * e.contact_flux * volts * contact)
         Q = e.trace.function_space
@@ -99,20 +106,28 @@ class Voltage:
     def state(self) -> CellState:
         """Measure the current state; collective."""
         e, flux = self.electrolyte, self.electrolyte.flux()
-        names = ("eta", "composition", "stress")
         whole, overpotential = flux * e.counter_area, self.overpotential()
         counter = e.counter_resistance * e.integral("leaving") / e.counter_area
         ohmic = flux * e.thickness / e.conductivity
         if abs(whole) > AT_REST * e.over_contact("size"):
-            interface, composition, stress = (e.over_contact(f"power_{name}") / whole for name in names)
+            interface, composition, stress, *layer = (e.over_contact(f"power_{name}") / whole for name in self.names)
             constriction = e.integral("dissipation") / whole - ohmic
         else:
             area = e.over_contact("area")
-            interface, composition, stress = (e.over_contact(name) / area for name in names)
-            rest = interface + composition - e.start_potential + stress + counter + ohmic
+            interface, composition, stress, *layer = (e.over_contact(name) / area for name in self.names)
+            rest = interface + composition - e.start_potential + stress + sum(layer) + counter + ohmic
             constriction = overpotential - rest
         composition -= e.start_potential
         focusing = self._focusing(flux)
         return CellState(
-            self.voltage(), overpotential, ohmic, interface, constriction, composition, stress, counter, focusing
+            self.voltage(),
+            overpotential,
+            ohmic,
+            interface,
+            constriction,
+            composition,
+            stress,
+            counter,
+            focusing,
+            layer[0] if layer else None,
         )

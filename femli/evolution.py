@@ -188,6 +188,8 @@ class Evolution:
             constant.value = value.value
         newton.control, newton.applied_voltage = old.control, old.applied_voltage
         newton.applied_flux, newton.stack = old.applied_flux, old.stack
+        if newton.layer is not None and old.layer is not None:
+            newton.layer.take(old.layer)
         return newton
 
     def _tell(self, reason: str, made: Renewal | None) -> None:

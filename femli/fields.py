@@ -12,7 +12,7 @@ from dolfinx import fem
 from dolfinx.la import InsertMode
 from numpy.typing import NDArray
 
-from femli import forms, units
+from femli import forms, forms_layer, laws, units
 from femli.case import Case
 from femli.materials import Electrode
 from femli.mesh import Domain
@@ -38,6 +38,8 @@ class Constants(NamedTuple):
         plate_stiffness: see `forms.rigid_plate` [MPa h].
         spring: stiffness of the stack behind the collector [MPa/um].
         rate: a0 of the time discretisation [1/h].
+        layer_turning: speed at which metal below the bcc limit turns into the layer [um/h].
+        layer_permeability: D phi_Li phi_host of the layer, all over which its current times host limits [um2/h].
         zero: nothing, keeps a block in place.
     """
 
@@ -57,6 +59,8 @@ class Constants(NamedTuple):
     plate_stiffness: Any
     spring: Any
     rate: Any
+    layer_turning: Any
+    layer_permeability: Any
     zero: Any
 
 
@@ -102,6 +106,8 @@ def flux_of_current(current_density: float, electrode: Electrode) -> float:
 def _numbers(case: Case, electrode: Electrode) -> dict[str, float]:
     c0, c1 = electrode.log_diffusivity
     thermal = units.R * electrode.temperature / electrode.omega_li / units.STRESS
+    li, host = laws.HCP_LIMIT * electrode.omega_li, (1 - laws.HCP_LIMIT) * electrode.omega_host
+    in_layer = li * host / (li + host) ** 2
     return {
         "log_diffusivity_0": c0 + float(np.log(units.TIME / units.LENGTH**2)),
         "log_diffusivity_1": c1,
@@ -120,12 +126,18 @@ def _numbers(case: Case, electrode: Electrode) -> dict[str, float]:
         "plate_stiffness": 1e9 * case.geometry.width / units.LENGTH,
         "spring": 0.0,
         "rate": 1.0,
+        "layer_turning": forms_layer.TURNING,
+        "layer_permeability": (case.interface.layer_diffusivity or 0.0) * in_layer * units.TIME / units.LENGTH**2,
         "zero": 0.0,
     }
 
 
 def frame_of(
-    domain: Domain, w: fem.Function, displacement: fem.Function, curvature: fem.Function | None = None
+    domain: Domain,
+    w: fem.Function,
+    displacement: fem.Function,
+    curvature: fem.Function | None = None,
+    layer: forms_layer.Layer | None = None,
 ) -> forms.Frame:
     """Measures of a domain for the forms; a part that the mesh does not have integrates to zero."""
     mesh = domain.mesh
@@ -144,6 +156,7 @@ def frame_of(
         displacement=displacement,
         reference=ufl.JacobianInverse(mesh),
         curvature=curvature,
+        layer=layer,
     )
 
 
@@ -165,6 +178,8 @@ def create(domain: Domain, case: Case, electrode: Electrode) -> Fields:
     # Without surface tension its terms are not in the forms at all.
     tense = case.wall.surface_tension > 0 and "void" in domain.facet_names
     curvature = fem.Function(W, name="curvature") if tense else None
+    layered = case.interface.layer_diffusivity is not None
+    layer = forms_layer.Layer(fem.Function(u.x.function_space), fem.Function(u.x.function_space)) if layered else None
     w, displacement = fem.Function(W, name="w"), fem.Function(W, name="displacement")
     constants = {name: fem.Constant(mesh, float(value)) for name, value in _numbers(case, electrode).items()}
     return Fields(
@@ -175,7 +190,7 @@ def create(domain: Domain, case: Case, electrode: Electrode) -> Fields:
         displacement=displacement,
         x_old=fem.Function(u.x.function_space),
         k=Constants(**constants),
-        frame=frame_of(domain, w, displacement, curvature),
+        frame=frame_of(domain, w, displacement, curvature, layer),
         node_of_dof=nodes_of_dofs(Q),
     )
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import ufl
 
-from femli import forms_wall, laws
+from femli import forms_layer, forms_wall, laws
 
 Expr = Any
 
@@ -43,6 +43,7 @@ class Frame(NamedTuple):
         displacement: of the nodes over the step [um].
         reference: inverse of the cells' Jacobian: lengths in units of the cell [1/um].
         curvature: curvature vector of void walls (P1 vector) [1/um]; None without surface tension.
+        layer: of hcp phase on the contact; None where the case has none.
     """
 
     dx: Any
@@ -57,6 +58,7 @@ class Frame(NamedTuple):
     displacement: Any
     reference: Any
     curvature: Any = None
+    layer: Any = None
 
 
 def momentum(t: Expr, u: Unknowns, s: Any, k: Any, f: Frame) -> Expr:
@@ -161,10 +163,14 @@ def frozen_volume(q: Expr, u: Unknowns, k: Any, f: Frame) -> Expr:
 
 def residuals(t: Unknowns, u: Unknowns, x_old: Expr, s: Any, k: Any, f: Frame, plate: bool) -> list[Expr]:
     """Residuals of the step: [momentum, volume, host]; increments of earlier steps are added as vectors."""
-    force = momentum(t.v, u, s, k, f)
+    force, volume, host = momentum(t.v, u, s, k, f), volume_balance(t.p, u, k, f), host_balance(t.x, u, x_old, k, f)
     if plate:
         force += rigid_plate(t.v, u, k, f)
-    return [force, volume_balance(t.p, u, k, f), host_balance(t.x, u, x_old, k, f)]
+    if f.layer is not None:
+        force += forms_layer.crossing(t.v, u, k, f)
+        volume += forms_layer.flow_out(t.p, u, k, f)
+        host += forms_layer.host_out(t.x, u, k, f)
+    return [force, volume, host]
 
 
 def frozen_residuals(t: Unknowns, u: Unknowns, s: Any, k: Any, f: Frame, plate: bool) -> list[Expr]:
@@ -172,8 +178,12 @@ def frozen_residuals(t: Unknowns, u: Unknowns, s: Any, k: Any, f: Frame, plate: 
     force = momentum(t.v, u, s, k, f)
     if plate:
         force += rigid_plate(t.v, u, k, f)
+    volume = frozen_volume(t.p, u, k, f)
+    if f.layer is not None:
+        force += forms_layer.crossing(t.v, u, k, f)
+        volume += forms_layer.flow_out_frozen(t.p, u, k, f)
     zero = k.zero * u.x * t.x * f.dx
-    return [force, frozen_volume(t.p, u, k, f), zero]
+    return [force, volume, zero]
 
 
 def wall_following(q: Expr, u: Unknowns, dv: Expr, k: Any, f: Frame, host_only: bool) -> Expr:

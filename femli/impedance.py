@@ -58,10 +58,14 @@ def fresh(case: Case, comm: MPI.Intracomm = MPI.COMM_WORLD, domain: mesh.Domain 
     """The electrode as it was made, or on a mesh that is there already; collective.
 
     Raises:
-        CaseError: the case has no electrolyte.
+        CaseError: the case has no electrolyte, or a layer.
     """
     if case.electrolyte is None:
         raise CaseError("impedance: the case has no electrolyte; allowed: add an [electrolyte] section")
+    if case.interface.layer_diffusivity is not None:
+        raise CaseError(
+            "impedance: a layer on the contact is not in the small signal; allowed: no interface.layer_diffusivity"
+        )
     return on_mesh(domain or mesh.build(case, comm), case, case.electrode_properties())
 
 

@@ -54,7 +54,8 @@ def measure(case: Case, result: Path | None, out: Path, comm: MPI.Intracomm = MP
 
 def report(spectrum: Spectrum, first: Spectrum) -> dict[str, Any]:
     """Circuit of a spectrum, and its ratios to that of the fresh state."""
-    now, then = fitted(spectrum), fitted(first)
+    then = fitted(first)
+    now = then if spectrum is first else fitted(spectrum)
     product = {name: now[name] / then[name] for name in ("contact_resistance_ohm_m2", "phase_element")}
     return {
         "contact_fraction": spectrum.contact_fraction,
@@ -75,7 +76,8 @@ def study(
         source: result folder or case file.
         out: folder for the files; the result folder, or results/<case>, where None.
         overrides: texts `section.key=VALUE`.
-        capacity: the case is run to this charge first.
+        capacity: the case, of a result folder too, is run anew to this charge first; no snapshot is used, because none
+            is at that charge.
         comm: the ranks.
 
     Returns:
@@ -84,9 +86,8 @@ def study(
     result = source if source.is_dir() else None
     file = source / "case.toml" if result else source
     folder = out or result or Path("results") / source.stem
-    case = load(file, overrides)
+    case = load(file, overrides if capacity is None else [*overrides, f"stop.capacity={capacity}"])
     if capacity is not None:
-        case = load(file, [*overrides, f"stop.capacity={capacity}"])
         result = folder / "state"
         simulation.run(case, result, force=True, comm=comm)
     numbers = measure(case, result, folder, comm)

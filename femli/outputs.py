@@ -147,6 +147,10 @@ class Recorder:
             row |= self.voids.columns(found, state.void_size, state.contact_fraction)
         if state.cell is not None:
             row |= {name: value(state.cell) for name, value in CELL_COLUMNS.items()}
+        if state.layer_thickness is not None:
+            row["layer_thickness [m]"] = state.layer_thickness
+        if state.cell is not None and state.cell.layer is not None:
+            row["overpotential_layer [V]"] = state.cell.layer
         row |= self.criteria.columns(state.pressure_min)
         row |= {"li_balance_error [-]": errors[0], "host_balance_error [-]": errors[1]}
         return row | {
@@ -225,7 +229,9 @@ class Recorder:
                 limit / 1e6,
             )
         lowest = self.electrode.li_fraction_range[0]
-        if state.li_fraction_interface_min < lowest * (1 - 1e-9) and "li_fraction" not in self.warned:
+        # A contact that turns into a layer stays a little below the limit.
+        margin = 1e-9 if self.newton.layer is None else 1e-3
+        if state.li_fraction_interface_min < lowest * (1 - margin) and "li_fraction" not in self.warned:
             self.warned.add("li_fraction")
             log.warning(
                 "warning: Li fraction %.3g at t = %.4g s is below the range of the laws (from %.3g)",

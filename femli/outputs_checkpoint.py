@@ -24,6 +24,7 @@ from femli.stepper import Level, Stepper
 
 Array = NDArray[np.float64]
 
+LAYER = ("layer", "layer_added")
 NUMBERS = ("time", "charge", "charge_increment", "stack_pressure")  # of a level
 
 FOLDER = "checkpoint"
@@ -77,6 +78,9 @@ class Checkpoint:
         gathered = {name: self.cells.gathered(rows) for name, rows in found.items()}
         if self.electrolyte is not None and self.below is not None:
             gathered["phi"] = self.below.gathered(self.below.blocks(self.electrolyte.space, level.phi))
+        if self.newton.layer is not None:
+            for name, values in zip(LAYER, level.layer, strict=True):
+                gathered[name] = self.cells.gathered(self.cells.blocks(u.p.function_space, values))
         return gathered
 
     # --- files ------------------------------------------------------------------------------------------------------
@@ -128,6 +132,10 @@ class Checkpoint:
             v, p, x = (self.cells.local(f.function_space, rows[n]) for n, f in zip("vpx", u, strict=True))
             increments = [self.cells.local(u.p.function_space, rows[n])[:owned] for n in ("volume", "host")]
             phi = np.zeros(0)
+            layer = (np.zeros(0), np.zeros(0))
+            if self.newton.layer is not None:
+                content, added = (self.cells.local(u.p.function_space, rows[name]) for name in LAYER)
+                layer = (content, added)
             if self.electrolyte is not None and self.below is not None:
                 phi = self.below.local(self.electrolyte.space, rows["phi"])
             levels.append(
@@ -139,6 +147,7 @@ class Checkpoint:
                     displacement=self.cells.local(W, rows["displacement"]),
                     increments=(increments[0], increments[1]),
                     phi=phi,
+                    layer=layer,
                     **numbers,
                 )
             )

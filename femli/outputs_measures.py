@@ -30,6 +30,7 @@ class InterfaceState(NamedTuple):
         void_size: void area (2D, m2) or volume (axisymmetric and 3D, m3), of all voids.
         pressure_at: at the depths that the case asks for [Pa].
         cell: voltage and its parts; None without an electrolyte.
+        layer_thickness: mean thickness of the layer on the interface [m]; None where the case has none.
     """
 
     li_fraction_interface_min: float
@@ -43,6 +44,7 @@ class InterfaceState(NamedTuple):
     void_size: float
     pressure_at: tuple[float, ...]
     cell: CellState | None = None
+    layer_thickness: float | None = None
 
 
 class Measures:
@@ -138,7 +140,7 @@ class Measures:
 
     def state(self) -> InterfaceState:
         """Measure the current state; collective."""
-        area = self.newton.area_of_contact()
+        area, layer = self.newton.area_of_contact(), self.newton.layer
         p = self.fields.u.p.x.array[self.contact_dofs]
         p_min, depth = self._pressure_min()
         void = self._integral("void") if "void" in self.integrals else 0.0
@@ -154,6 +156,7 @@ class Measures:
             void_size=void * LENGTH**self.power,
             pressure_at=self._pressure_at(),
             cell=None if self.cell is None else self.cell.state(),
+            layer_thickness=None if layer is None else sum(layer.totals()) / self.newton.full_area * LENGTH,
         )
 
 

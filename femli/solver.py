@@ -22,6 +22,7 @@ from femli.creep import PowerLaw
 from femli.electrolyte import Electrolyte
 from femli.fields import CREEP_DEGREE, Fields, create, flux_of_current, largest, total
 from femli.fields_forms import bound
+from femli.fields_layer import LayerState
 from femli.materials import Electrode
 from femli.mesh import Domain
 from femli.motion import Motion
@@ -66,6 +67,7 @@ class Newton:
         self.electrolyte = Electrolyte(fields, case, electrode) if fields.domain.electrolyte is not None else None
         self.curvature = Curvature(fields, motion, case)
         self.exchange: Exchange | None = None
+        self.layer = LayerState(fields) if fields.frame.layer is not None else None
         self._rows()
         self._forms(case, electrode)
         self._points()
@@ -94,7 +96,7 @@ class Newton:
         t = forms.Unknowns(*[ufl.TestFunction(V) for V in spaces])
         du = forms.Unknowns(*[ufl.TrialFunction(V) for V in spaces])
         no_slip = case.interface.contact == "no_slip"
-        held = bcs.velocity_conditions(fl.domain, spaces[0], no_slip)
+        held = bcs.velocity_conditions(fl.domain, spaces[0], no_slip, fl.frame.layer is not None)
         everywhere = np.arange(fl.u.x.x.index_map.size_local + fl.u.x.x.index_map.num_ghosts, dtype=np.int32)
         frozen = fem.dirichletbc(np.float64(0.0), everywhere, spaces[2])
         # Fewer points in the matrix do: it decides how fast Newton's method converges, not to what.
@@ -204,17 +206,19 @@ class Newton:
         return volume, host
 
     def totals(self) -> tuple[float, float]:
-        """Li and host content on the current mesh over all ranks [um^dim of Li volume, of host volume]."""
+        """Li and host content over all ranks, that of a layer too [um^dim of Li volume, of host volume]."""
         li, host = (total(self.comm, float(self._owned(f).sum())) for f in (self.li_content, self.host_content))
-        return li, host
+        beside = (0.0, 0.0) if self.layer is None else self.layer.totals()
+        return li + beside[0], host + beside[1]
 
     def area_of_contact(self) -> float:
         """Measure of the contact that is left (um^(dim-1))."""
         return total(self.comm, fem.assemble_scalar(self.contact_area))
 
     def thickness(self) -> float:
-        """Mean thickness of the electrode [um]."""
-        return total(self.comm, fem.assemble_scalar(self.under_collector)) / self.full_area
+        """Mean thickness of the electrode [um]; the mesh stands on the layer, where there is one."""
+        beside = 0.0 if self.layer is None else sum(self.layer.totals())
+        return (total(self.comm, fem.assemble_scalar(self.under_collector)) + beside) / self.full_area
 
     def flux(self) -> float:
         """Volume of Li that leaves through the contact, over the whole interface [um/h], at the state at hand."""
@@ -285,6 +289,8 @@ class Newton:
             NotConvergedError: after 40 iterations.
         """
         self.counts = Counts()
+        if self.layer is not None:
+            self.layer.hold()
         self.load_stack(time)
         self._share_current()
         self._dress_walls()
@@ -324,6 +330,8 @@ class Newton:
         rows = [(where, -step.a2 * last) for where, last in zip(self.slices[1:3], step.last_increments, strict=True)]
         self.fields.k.rate.value = step.rate
         self.fields.x_old.x.array[:] = step.x_old
+        if self.layer is not None:
+            self.layer.begin(step.rate, step.a2)
         if self.exchange is not None:
             self._share_current()  # a resumed run has not done so yet
             self.exchange.expect()
@@ -339,6 +347,8 @@ class Newton:
             moved = self.place(step)
             still = max(dx, self.potential_change) < 1e-2 * self.accuracy
             if distance < 0.1 * self.accuracy and still and moved < self.accuracy:
+                if self.layer is not None:
+                    self.layer.end()
                 return self.counts
         raise NotConvergedError(
             f"not converged in {self.max_iterations} iterations (creep law {distance:.1e}, Li fraction {dx:.1e}, "
@@ -356,6 +366,8 @@ class Newton:
         depth, where = self.motion.wall_depth()
         if depth > SUNK:
             raise NotConvergedError(f"a void wall goes through the electrolyte at {where:.4g} um")
+        if self.layer is not None:
+            self.layer.spread()
         self._share_current()
         before = float(self.fields.k.stack_pressure.value)
         pushed = abs(self.load_stack(step.time) - before) / max(before, 1.0)

@@ -51,7 +51,7 @@ def linear_system(
         name: of the system, for the options' prefix.
         electrolyte: whose potential is solved for as well, or None.
     """
-    if electrolyte is not None or not iterative(case, fields):
+    if electrolyte is not None or fields.frame.layer is not None or not iterative(case, fields):
         direct = LinearSolver(jacobian, residual, conditions, offsets, name, case.solver.petsc)
         return direct if electrolyte is None else CoupledSolver(direct, electrolyte)
     fl = fields

@@ -41,7 +41,8 @@ class Level(NamedTuple):
 
     Values of (v, p, x) on this rank, node positions, and what the step that led here did: the nodes' displacement and
     what it added to volume and host content. `charge` is what has been passed, as volume of Li over the whole interface
-    [um], and `charge_increment` what that step passed. `phi` is the potential of an electrolyte, empty without one.
+    [um], and `charge_increment` what that step passed. `phi` is the potential of an electrolyte, empty without one;
+    `layer` what a layer on the contact holds of host and what the step added to it, likewise.
     """
 
     time: float
@@ -55,6 +56,7 @@ class Level(NamedTuple):
     charge_increment: float
     stack_pressure: float
     phi: Array
+    layer: tuple[Array, Array] = (np.zeros(0), np.zeros(0))
 
 
 @dataclass
@@ -133,7 +135,7 @@ class Stepper:
     def capture(self, time: float) -> Level:
         """The current state as a level."""
         v, p, x = (f.x.array.copy() for f in self.fields.u)
-        electrolyte = self.newton.electrolyte
+        electrolyte, layer = self.newton.electrolyte, self.newton.layer
         return Level(
             time=time,
             v=v,
@@ -146,6 +148,7 @@ class Stepper:
             charge_increment=self.passed,
             stack_pressure=float(self.fields.k.stack_pressure.value),
             phi=np.zeros(0) if electrolyte is None else electrolyte.phi.x.array.copy(),
+            layer=(np.zeros(0), np.zeros(0)) if layer is None else (layer.content, layer.added),
         )
 
     def charge(self) -> float:
@@ -161,6 +164,8 @@ class Stepper:
         self.newton.set_stress(stress)
         self.fields.k.stack_pressure.value = level.stack_pressure
         self.passed = 0.0
+        if self.newton.layer is not None:
+            self.newton.layer.set(*level.layer)
         if self.newton.electrolyte is not None:
             self.newton.electrolyte.set(level.phi)
 

@@ -1,11 +1,12 @@
 """The cells of Aspinall et al. 2024 (doi 10.1038/s41467-024-48071-0) as a potentiostat sees them, in one command.
 
-    python studies/aspinall2024_cell.py -o results/aspinall2024_cell      about two minutes
+    python studies/aspinall2024_cell.py -o results/aspinall2024_cell      about five minutes
 
 Symmetric cells of Li-Mg foils on 700 um Li6PS5Cl, laterally uniform (1D), 0.31 mA/cm2, 30 degC, 5 MPa, creep of pure Li
-for all, stripped until no Li is left at the contact: voltage against capacity for both diffusivity modes, capacity at
-the bcc limit and at the cut-off of 0.1 V. A run that is already there is not repeated. docs/aspinall2024_cell.md
-compares with the measurements and says what the model cannot show.
+for all, with a layer of hcp phase beyond the bcc limit, stripped to 5 V: voltage against capacity for both diffusivity
+modes, capacity at the bcc limit and at the cut-offs of 0.1 V and 5 V. The diffusivity of Li in the layer is fitted to
+one number, the 0.155 mAh/cm2 of stage 2 in Li-5Mg (D local). A run that is already there is not repeated.
+docs/aspinall2024_cell.md compares with the measurements and says what the model cannot show.
 """
 
 import argparse
@@ -26,6 +27,9 @@ import femli
 CONTENTS = (0, 1, 5, 10, 20)  # at% Mg
 MODES = ("local", "initial")
 CUT_OFF = 0.1  # V
+LIMIT = 0.31
+STAGE_2 = 0.155  # mAh/cm2, 30 min
+LAYER = "9.1e-13 cm^2/s"
 CAPACITY, VOLTAGE = "capacity [mAh/cm^2]", "cell_voltage [V]"
 CASE = """
 title = "Li-{percent}Mg, D {mode}, symmetric cell"
@@ -40,11 +44,14 @@ creep_scaling = "none"
 thickness = "700 um"
 [cell]
 kind = "symmetric"
+[interface]
+layer_diffusivity = "{layer}"
 [load]
 current_density = "0.31 mA/cm^2"
 stack_pressure = "5 MPa"
 [stop]
 li_fraction = 0.0
+voltage = "5 V"
 """
 
 
@@ -55,7 +62,7 @@ def history(percent: int, mode: str, folder: Path) -> pd.DataFrame:
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / f"{out.name}.toml"
         material = "Li" if percent == 0 else f"Li-{percent}Mg"
-        file.write_text(CASE.format(percent=percent, mode=mode, material=material))
+        file.write_text(CASE.format(percent=percent, mode=mode, material=material, layer=LAYER))
         femli.run(femli.load(file), out, force=True)
     return pd.read_csv(out / "history.csv")
 
@@ -78,7 +85,8 @@ def table(folder: Path) -> pd.DataFrame:
     for percent in CONTENTS:
         for mode in MODES[: 1 if percent == 0 else 2]:
             cell = history(percent, mode, folder)
-            limit = capacity_where(cell, "li_fraction_interface_min [-]", 0.31, rising=False)
+            limit = capacity_where(cell, "li_fraction_interface_min [-]", LIMIT, rising=False)
+            cut_off, end = capacity_where(cell, VOLTAGE, CUT_OFF, rising=True), cell[CAPACITY].iloc[-1]
             at_limit = float(np.interp(limit, cell[CAPACITY], cell["overpotential_composition [V]"]))
             start = float(cell[VOLTAGE][0] - cell["overpotential [V]"][0])
             rows.append(
@@ -88,19 +96,28 @@ def table(folder: Path) -> pd.DataFrame:
                     "first_voltage [V]": cell[VOLTAGE][0],
                     "potential_at_bcc_limit [V]": start + at_limit,
                     "capacity_at_bcc_limit [mAh/cm^2]": limit,
-                    "capacity_at_cut_off [mAh/cm^2]": capacity_where(cell, VOLTAGE, CUT_OFF, rising=True),
-                    "capacity_at_end [mAh/cm^2]": cell[CAPACITY].iloc[-1],
+                    "capacity_at_cut_off [mAh/cm^2]": cut_off,
+                    "capacity_at_end [mAh/cm^2]": end,
+                    "layer_stage [mAh/cm^2]": end - limit,
+                    "rise_over_half_the_stage [V]": rise(cell, limit, end),
+                    "layer_thickness_at_end [m]": cell["layer_thickness [m]"].iloc[-1],
                     "last_voltage [V]": cell[VOLTAGE].iloc[-1],
                 }
             )
     return pd.DataFrame(rows)
 
 
+def rise(cell: pd.DataFrame, start: float, end: float) -> float:
+    """Rise of the voltage over the first half of the stage in which the layer grows [V]."""
+    half = np.interp([start, (start + end) / 2], cell[CAPACITY], cell[VOLTAGE])
+    return float(half[1] - half[0])
+
+
 def draw(folder: Path, path: Path) -> None:
-    """Voltage against capacity, one panel a diffusivity mode."""
+    """Voltage against capacity, one panel a diffusivity mode, and Li-5Mg after its bcc limit."""
     with mpl.rc_context(STYLE):
-        drawing, axes = plt.subplots(1, 2, figsize=(170 * MILLIMETRES, 70 * MILLIMETRES), sharey=True)
-        for ax, mode, letter in zip(axes, MODES, "ab", strict=True):
+        drawing, axes = plt.subplots(1, 3, figsize=(170 * MILLIMETRES, 62 * MILLIMETRES))
+        for ax, mode, letter in zip(axes[:2], MODES, "ab", strict=True):
             for percent, colour in zip(CONTENTS[1:], COLOURS[1:], strict=True):
                 cell = history(percent, mode, folder)
                 ax.semilogx(cell[CAPACITY][1:], 1e3 * cell[VOLTAGE][1:], color=colour, label=f"{percent} at% Mg")
@@ -109,7 +126,17 @@ def draw(folder: Path, path: Path) -> None:
             ax.set_title(rf"$\bf{{{letter}}}$  $D$ {mode}", loc="left")
         axes[0].set_ylabel("cell voltage (mV)")
         axes[0].annotate("cut-off 0.1 V", (1.2e-3, 104), fontsize=7, color="0.4")
-        axes[0].legend()
+        axes[1].legend(loc="upper left")
+        for mode, line in zip(MODES, "-:", strict=True):
+            cell = history(5, mode, folder)
+            limit = capacity_where(cell, "li_fraction_interface_min [-]", LIMIT, rising=False)
+            minutes = 60 * (cell[CAPACITY] - limit) / 0.31
+            axes[2].plot(minutes, cell[VOLTAGE], color=COLOURS[2], linestyle=line)
+            axes[2].annotate(f"$D$ {mode}", (8, 0.13) if mode == "local" else (3.5, 0.24), fontsize=7)
+        axes[2].axvspan(0, 60 * STAGE_2 / 0.31, color="0.92", zorder=0)
+        axes[2].set(xlim=(-10, 45), ylim=(0, 0.4), xlabel="time after the bcc limit (min)", ylabel="cell voltage (V)")
+        axes[2].set_title(r"$\bf{c}$  5 at% Mg", loc="left")
+        axes[2].annotate("measured\nstage 2", (12, 0.33), fontsize=7, color="0.4")
         drawing.savefig(path)
         plt.close(drawing)
 

@@ -260,7 +260,7 @@ def test_cell_at_rest(tmp_path: Path, text: str) -> None:
     )
     cell = Measures(made.newton).state().cell
     assert cell.voltage == pytest.approx(ideal - 0.623, rel=1e-10)
-    assert cell[1:] == pytest.approx((0.0,) * 8, abs=1e-12)
+    assert cell[1:9] == pytest.approx((0.0,) * 8, abs=1e-12)
 
 
 def test_rows_and_columns_are_the_derivative(tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ WALLS = runs.VOIDED.replace("Li-5Mg", "Li").replace(
     "[electrode]", "[interface]\nadhesion_strength = '1 MPa'\n[electrode]"
 )
 WALLS += '[wall]\nlithium = "exchange"\nsurface_tension = "0.416 J/m^2"\ncontact_angle = "60 deg"\n'
+# A voided foil over an electrolyte, coarse, for a few steps.
+FEW = ELECTROLYTE.replace('"0.4 um"', '"1 um"').replace('edge_size = "0.2 um"', 'edge_size = "0.5 um"')
 CASES = {
     "1D": FOIL,
     "2D": runs.VOIDED,
@@ -67,10 +69,11 @@ def test_interrupted_and_resumed(reference: tuple[Path, pd.DataFrame], ranks: tu
 
 
 @pytest.mark.mpi
-def test_three_ranks_on_few_steps(tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", [FOIL, FEW], ids=["1D", "electrolyte"])
+def test_three_ranks_on_few_steps(tmp_path: Path, text: str) -> None:
     # Exact: as above; few steps, because three ranks on two cores wait for each other.
-    case = runs.written(tmp_path, FOIL)
-    short = ("--set", "stop.capacity=0.001 mAh/cm^2")
+    case = runs.written(tmp_path, text)
+    short = ("--set", f"stop.capacity={'0.001' if text == FOIL else '1e-8'} mAh/cm^2")
     histories = [_run(case, tmp_path / str(ranks), ranks, *short) for ranks in (1, 3)]
     worst, column = runs.worst_difference(*histories)
     assert worst < SAME, column
