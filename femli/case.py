@@ -19,6 +19,7 @@ from .case_electrode import ElectrodeSection
 from .case_electrolyte import Cell, ContactResistance, ElectrolyteSection
 from .case_geometry import Geometry, Mesh, Radius, Void, Voids
 from .case_impedance import Impedance
+from .case_opening import Opening
 from .case_protocol import Leg, Part, as_tuple
 from .case_quantities import (
     Angle,
@@ -31,7 +32,7 @@ from .case_quantities import (
     OptionalDuration,
     OptionalInterval,
     OptionalPolarisation,
-    OptionalPressure,
+    OptionalPressureOrZero,
     OptionalStiffness,
     OptionalVoltage,
     Pressure,
@@ -57,10 +58,10 @@ class Interface(Section):
         "Butler-Volmer with the same resistance at small overpotentials.",
     )
     resistance: ContactResistance = preset("10 ohm cm^2", "Of the contact, per area of contact.")
-    adhesion_strength: OptionalPressure = Field(
+    adhesion_strength: OptionalPressureOrZero = Field(
         None,
         description="Tension that the contact carries; given, the history shows what part of it carries more. "
-        "The contact does not open yet.",
+        "It opens there with opening.debonding.",
     )
 
 
@@ -187,6 +188,7 @@ class Case(Section):
     interface: Interface = preset({}, "The contact with the electrolyte.")
     electrolyte: ElectrolyteSection | None = Field(None, description="The electrolyte; none where left out.")
     cell: Cell = preset({}, "The other electrode (with an electrolyte).")
+    opening: Opening | None = Field(None, description="How the contact opens; it does not where left out.")
     wall: Wall = preset({}, "Walls of voids.")
     load: Load = preset({}, "What is done to the electrode.")
     protocol: Annotated[tuple[Part, ...], BeforeValidator(as_tuple)] = preset(
@@ -294,6 +296,8 @@ def contradictions(case: Case) -> list[str]:
     fault = case.electrode.prefactor_fault()
     if fault:
         return [fault]
+    if case.opening is not None:
+        found += _opening_faults(case, case.opening)
     current, stop = case.load.current_density, case.stop
     x0 = case.electrode_properties().li_fraction
     if case.protocol:
@@ -328,6 +332,21 @@ def contradictions(case: Case) -> list[str]:
     return found
 
 
+def _opening_faults(case: Case, opening: Opening) -> list[str]:
+    """What of the other sections does not go with a contact that opens."""
+    found = []
+    if case.geometry.dimension != 2 or case.geometry.kind == "file":
+        found.append(
+            "opening: a contact that opens needs new meshes; allowed: with geometry.dimension = 2, kind foil or "
+            "axisymmetric"
+        )
+    if opening.debonding and case.interface.adhesion_strength is None:
+        found.append("opening.debonding: against no strength; allowed: with interface.adhesion_strength")
+    if opening.flaw_density is not None and case.wall.surface_tension == 0.0:
+        found.append("opening.flaw_density: flaws grow against surface tension; allowed: with wall.surface_tension")
+    return found
+
+
 def schema() -> dict[str, Any]:
     """JSON schema of the case file, for completion in editors."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Case.model_json_schema()}
@@ -345,6 +364,7 @@ __all__ = [
     "Interval",
     "Load",
     "Mesh",
+    "Opening",
     "Output",
     "Radius",
     "Solver",

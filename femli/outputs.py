@@ -70,7 +70,8 @@ class Recorder:
             newton.full_area,
             writes=self.comm.rank == 0,
         )
-        self.voided = case.geometry.voids is not None or "void" in self.measures.integrals
+        self.voided = "void" in self.measures.integrals or (case.geometry.voids or case.opening) is not None
+        self.flaws_grown: list[int] = []  # numbers of the flaws that have become voids
         self.tally = Tally(*newton.totals())
         self.began = self.saved = clock.monotonic()
         self.earlier = 0.0
@@ -257,7 +258,12 @@ class Recorder:
         """A checkpoint."""
         self.tally.values["wall_time"] = self.wall_time()
         self.checkpoint.save(
-            {"tally": self.tally.values, "protocol": self.protocol.state(), "voids": self.voids.tracker.state()}
+            {
+                "tally": self.tally.values,
+                "protocol": self.protocol.state(),
+                "voids": self.voids.tracker.state(),
+                "flaws_grown": self.flaws_grown,
+            }
         )
         self.saved = clock.monotonic()
 
@@ -270,6 +276,7 @@ class Recorder:
         self.tally.values |= numbers["tally"]
         self.protocol.resume(numbers["protocol"])
         self.voids.tracker.restore(numbers["voids"])
+        self.flaws_grown = numbers.get("flaws_grown", [])  # none in checkpoints of a contact that does not open
         self.earlier = self.tally.values["wall_time"]
         self.frames.resume(self.time())
         if self.below is not None:

@@ -12,6 +12,7 @@ from femli import mesh, outputs_voids
 from femli.case import Case
 from femli.errors import CaseError, SolveError
 from femli.evolution import Evolution
+from femli.evolution_opening import OpeningEvolution
 from femli.outputs import HISTORY, STEPS, Recorder, StepReport
 from femli.outputs_checkpoint import stored_mesh
 from femli.outputs_events import EVENTS
@@ -67,7 +68,10 @@ def run(
 
 
 def evolution_of(case: Case, protocol: Protocol, recorder: Recorder) -> Evolution | None:
-    """What renews the mesh of a run: where voids were seeded in 2D."""
+    """What renews the mesh of a run: where voids were seeded in 2D, or the contact may open."""
+    if case.opening is not None:
+        protocol.stepper.remeshed = True
+        return OpeningEvolution(case, recorder.electrode, protocol, recorder)
     if case.geometry.voids is None or case.geometry.dimension != 2:
         return None
     protocol.stepper.remeshed = True
@@ -85,6 +89,8 @@ def march(
         while protocol.reason is None:
             if evolution is not None:
                 evolution.watch()
+                if protocol.reason is not None:
+                    break
             try:
                 step = protocol.stepper.advance()
             except SolveError:
