@@ -297,7 +297,8 @@ def contradictions(case: Case) -> list[str]:
     if fault:
         return [fault]
     if case.opening is not None:
-        found += _opening_faults(case, case.opening)
+        strength, tension = case.interface.adhesion_strength, case.wall.surface_tension
+        found += case.opening.faults(case.geometry, strength is not None, tension > 0)
     current, stop = case.load.current_density, case.stop
     x0 = case.electrode_properties().li_fraction
     if case.protocol:
@@ -329,21 +330,6 @@ def contradictions(case: Case) -> list[str]:
         found.append("output.depths: outside the electrode; allowed: up to geometry.electrode_thickness")
     if stop.thickness >= case.geometry.electrode_thickness:
         found.append("stop.thickness: the electrode is no thicker from the start; allowed: less than its thickness")
-    return found
-
-
-def _opening_faults(case: Case, opening: Opening) -> list[str]:
-    """What of the other sections does not go with a contact that opens."""
-    found = []
-    if case.geometry.dimension != 2 or case.geometry.kind == "file":
-        found.append(
-            "opening: a contact that opens needs new meshes; allowed: with geometry.dimension = 2, kind foil or "
-            "axisymmetric"
-        )
-    if opening.debonding and case.interface.adhesion_strength is None:
-        found.append("opening.debonding: against no strength; allowed: with interface.adhesion_strength")
-    if opening.flaw_density is not None and case.wall.surface_tension == 0.0:
-        found.append("opening.flaw_density: flaws grow against surface tension; allowed: with wall.surface_tension")
     return found
 
 

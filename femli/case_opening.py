@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from .case_geometry import Geometry
 from .case_quantities import Length, LengthOrZero, OptionalDensity, OptionalLength, Section, preset
 
 
@@ -60,3 +61,22 @@ class Opening(Section):
         if self.weibull_modulus is not None and not self.debonding:
             raise ValueError("weibull_modulus: there is no strength without debonding; allowed: debonding = true")
         return self
+
+    def faults(self, geometry: Geometry, strong: bool, tense: bool) -> list[str]:
+        """What of the other sections does not go with a contact that opens.
+
+        Args:
+            geometry: of the case.
+            strong: whether it has an adhesion strength.
+            tense: whether its walls have a surface tension.
+        """
+        found = []
+        if geometry.dimension != 2 or geometry.kind == "file":
+            found.append("opening: needs new meshes; allowed: geometry.dimension = 2, kind foil or axisymmetric")
+        if self.debonding and not strong:
+            found.append("opening.debonding: against no strength; allowed: with interface.adhesion_strength")
+        if self.flaw_density is not None and not tense:
+            found.append("opening.flaw_density: flaws grow against surface tension; allowed: with wall.surface_tension")
+        if self.flaw_density is not None and geometry.kind == "axisymmetric":
+            found.append("opening.flaw_density: flaws would be rings; allowed: with geometry.kind = foil")
+        return found

@@ -32,6 +32,7 @@ log = logging.getLogger("femli")
 
 ROUNDS = 60  # of letting go and laying back at one time
 LOST = "contact_lost"
+LONGEST = 6  # doublings of the wait after what has let go came down at once
 
 
 class OpeningEvolution(Evolution):
@@ -54,14 +55,16 @@ class OpeningEvolution(Evolution):
         """Renew the mesh where that is due, let cavities grow, let the contact go.
 
         Raises:
-            SolveError: as `Evolution.watch`; or the contact does not come to an end of opening.
+            SolveError: as `Evolution.watch`; or there is no velocity where the contact has opened.
         """
         self._drift()
         super().watch()
         if len(self.flaws.x):
             self._drift()
             self._grow()
-        if self.debonds:
+        if self.debonds and self.recorder.opened.wait:
+            self.recorder.opened = self.recorder.opened._replace(wait=self.recorder.opened.wait - 1)
+        elif self.debonds:
             self._debond()
 
     def _bottom(self, newton: Newton, component: int) -> Floats | None:
@@ -70,10 +73,19 @@ class OpeningEvolution(Evolution):
         values = gathered(newton.fields, np.ascontiguousarray(w))
         return None if values is None or self.chains is None else values[self.chains.bottom]
 
+    def second_chance(self) -> bool:
+        """As `Evolution.second_chance`, with the motion from before the step that failed."""
+        self._drift()
+        return super().second_chance()
+
     def _drift(self) -> None:
-        """Rank 0: how the bottom moves."""
+        """Rank 0: how the bottom moves, by the velocity at hand; the run's own mesh velocity stays."""
+        w = self.stepper.fields.w.x.array
+        kept = w.copy()
+        self.stepper.motion.follow()
         points = gathered(self.stepper.fields, None)
         across, up = (self._bottom(self.stepper.newton, k) for k in range(2))
+        w[:] = kept
         if points is not None and self.chains is not None and across is not None and up is not None:
             self.drift = Drift(points[self.chains.bottom], np.column_stack([across, up]))
 
@@ -89,12 +101,13 @@ class OpeningEvolution(Evolution):
             gas, gamma = (float(c.value) for c in (fields.k.void_pressure, fields.k.surface_tension))
             at = np.interp(self.flaws.x, outline.bottom[:, 0], p[self.chains.bottom])
             beyond = gas - at > 2 * gamma / self.flaws.radius
-            left = [int(k) for k in np.flatnonzero(beyond) if k not in self.recorder.flaws_grown]
+            left = [int(k) for k in np.flatnonzero(beyond) if k not in self.recorder.opened.flaws]
             ripe = [left[k] for k in remesh_opening.cavities(outline, *self._of(left))[1]]
         self.asked = self.comm.bcast(ripe)
         if self.asked:
             self.renew("flaws grow")
-            self.recorder.flaws_grown += self.asked
+            opened = self.recorder.opened
+            self.recorder.opened = opened._replace(flaws=[*opened.flaws, *self.asked])
             self.asked = []
 
     def _of(self, chosen: list[int]) -> tuple[Floats, Floats]:
@@ -111,10 +124,10 @@ class OpeningEvolution(Evolution):
     # --- debonding --------------------------------------------------------------------------------------------------
 
     def _debond(self) -> None:
-        """Let go and lay back until the contact holds.
+        """Let go and lay back until the contact holds; what is left after ROUNDS comes with the next step.
 
         Raises:
-            SolveError: that has no end, or there is no velocity on the way.
+            SolveError: there is no velocity on the way.
         """
         old = newton = self.stepper.newton
         points, x = gathered(old.fields, None), gathered(old.fields, old.fields.u.x.x.array)
@@ -127,9 +140,6 @@ class OpeningEvolution(Evolution):
                 break
             made = None if letting is None or x is None else Renewal(letting.mesh(), x, [], 0.0)
             newton = self._again(made, newton)
-        else:
-            newton.close()
-            raise SolveError(f"the contact opens and closes without end at t = {self.recorder.time():.6g} s")
         self._end(newton, verdict == "lost", None if letting is None else letting.happenings())
 
     def _letting(self, points: Floats | None) -> Letting | None:
@@ -179,7 +189,9 @@ class OpeningEvolution(Evolution):
     def _end(self, newton: Newton, lost: bool, happenings: list[Happening] | None) -> None:
         """Go on with what the contact has become, or end the run where none is left."""
         happenings = self.comm.bcast(happenings) or []
-        if lost and newton is not self.stepper.newton:
+        if newton is not self.stepper.newton:
+            self._remember(futile=not happenings)
+        if (lost or not happenings) and newton is not self.stepper.newton:
             newton.close()
         elif newton is not self.stepper.newton:
             self._adopt(newton)
@@ -192,3 +204,15 @@ class OpeningEvolution(Evolution):
         fraction = self.protocol.measures.contact_fraction()
         if lost or (happenings and fraction <= self.case.stop.contact_fraction):
             self.protocol.end(LOST)
+
+    def _remember(self, futile: bool) -> None:
+        """Wait ever longer where nothing of what lets go stays open: where Li no longer leaves, metal comes down."""
+        opened = self.recorder.opened
+        count = opened.futile + 1 if futile else 0
+        self.recorder.opened = opened._replace(futile=count, wait=2 ** min(count, LONGEST) if futile else 0)
+        if futile and count == 1:
+            log.warning(
+                "warning: the contact is pulled beyond its strength at t = %.6g s, and comes down at once where it "
+                "lets go, since no Li leaves there; it is kept",
+                self.recorder.time(),
+            )

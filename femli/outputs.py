@@ -19,7 +19,7 @@ from femli.materials import Electrode
 from femli.outputs_checkpoint import Checkpoint
 from femli.outputs_criteria import Criteria
 from femli.outputs_electrolyte import ElectrolyteFrames
-from femli.outputs_events import EVENTS, Happening, append, truncate_history
+from femli.outputs_events import EVENTS, Happening, Opened, append, truncate_history
 from femli.outputs_frames import Frames
 from femli.outputs_measures import CELL_COLUMNS, INTERFACE_COLUMNS, InterfaceState
 from femli.outputs_summary import COUNTED, Tally, laws_of, versions
@@ -71,7 +71,7 @@ class Recorder:
             writes=self.comm.rank == 0,
         )
         self.voided = "void" in self.measures.integrals or (case.geometry.voids or case.opening) is not None
-        self.flaws_grown: list[int] = []  # numbers of the flaws that have become voids
+        self.opened = Opened()
         self.tally = Tally(*newton.totals())
         self.began = self.saved = clock.monotonic()
         self.earlier = 0.0
@@ -262,7 +262,7 @@ class Recorder:
                 "tally": self.tally.values,
                 "protocol": self.protocol.state(),
                 "voids": self.voids.tracker.state(),
-                "flaws_grown": self.flaws_grown,
+                "opened": list(self.opened),
             }
         )
         self.saved = clock.monotonic()
@@ -276,7 +276,7 @@ class Recorder:
         self.tally.values |= numbers["tally"]
         self.protocol.resume(numbers["protocol"])
         self.voids.tracker.restore(numbers["voids"])
-        self.flaws_grown = numbers.get("flaws_grown", [])  # none in checkpoints of a contact that does not open
+        self.opened = Opened(*numbers.get("opened", ()))  # none in checkpoints of earlier versions
         self.earlier = self.tally.values["wall_time"]
         self.frames.resume(self.time())
         if self.below is not None:
@@ -284,7 +284,8 @@ class Recorder:
         if self.comm.rank == 0:
             truncate_history(self.folder / HISTORY, self.time())
             truncate_history(self.voids.path, self.time())
-            truncate_history(self.folder / EVENTS, self.time() * (1 - 1e-9))  # a new mesh comes after the checkpoint
+            # A new mesh comes after the checkpoint, also at t = 0.
+            truncate_history(self.folder / EVENTS, self.time() * (1 - 1e-9) - 1e-30)
         self.state = self.measures.state()
 
     def progress(self, state: InterfaceState) -> float:
