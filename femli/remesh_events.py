@@ -21,7 +21,7 @@ class Happening(NamedTuple):
     """One event.
 
     Attributes:
-        kind: contact_advance, split, coalescence or collapse; debond, recontact or cavity where the contact opens.
+        kind: contact_advance, split, coalescence or collapse; debond or cavity where the contact opens.
         x: where, um.
         void: change of the voids' section or volume (um2 or um3).
     """

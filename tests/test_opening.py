@@ -235,3 +235,20 @@ def test_without_strength_nothing_pulls_and_nothing_sinks(tmp_path: Path) -> Non
     roof = np.abs(gathered(evolution.stepper.fields, None)[evolution.chains.bottom, 1]) < 1e-12
     assert (~on & roof).sum() > 4
     assert rise[~on & roof].min() > -1e-3 * rise.max()
+
+
+def test_what_lets_go_under_stripping_comes_down_at_once(tmp_path: Path) -> None:
+    # Exact: an opened stretch passes no current, so metal that sinks as a block comes down on it (see docs/voids.md).
+    # The run keeps mesh and state bit by bit, though the contact is pulled beyond its strength, and waits two steps.
+    keys: dict[str, object] = {"electrode.material": "Li-20Mg", "load.stack_pressure": "2 MPa"}
+    text = cases.CYCLE.split("[[protocol]]")[0].replace("[load]", '[load]\ncurrent_density = "0.31 mA/cm^2"')
+    recorder, evolution = opened(tmp_path, femli.load(runs.written(tmp_path, text), keys))
+    newton, p = evolution.stepper.newton, evolution.stepper.fields.u.p.x.array.copy()
+    evolution.watch()
+    assert evolution.stepper.newton is newton
+    np.testing.assert_array_equal(evolution.stepper.fields.u.p.x.array, p)
+    assert recorder.criteria.columns(0.0)["contact_traction_max [Pa]"] > 1e6
+    assert (recorder.opened.futile, recorder.opened.wait) == (1, 2)
+    assert not (tmp_path / "events.csv").exists()
+    evolution.watch()
+    assert (recorder.opened.futile, recorder.opened.wait) == (1, 1)
