@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from femli.case import Case
 from femli.case_electrode import Material
 from femli.case_geometry import Radius, Void
+from femli.case_opening import FlawRadius
 from femli.case_quantities import Every, Quantity, Section
 
 PAGE = Path(__file__).with_name("case-file.md")
@@ -22,6 +23,7 @@ FURTHER: dict[str, type[Section]] = {
     "electrode.material": Material,
     "geometry.voids.radius": Radius,
     "geometry.voids.list": Void,
+    "opening.flaw_radius": FlawRadius,
 }
 # Lists of tables, and one whose tables have the keys of the list that it is in.
 LISTS = ("geometry.voids.list", "protocol")
@@ -31,6 +33,7 @@ IN_WORDS = {
     "electrode.material": "name or table",
     "electrode.material.activity": "two numbers",
     "geometry.voids.radius": "length or table",
+    "opening.flaw_radius": "length or table",
     "geometry.voids.list": "tables",
     ALIKE: "tables, with the keys of a step",
     "output.depths": "lengths",

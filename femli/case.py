@@ -19,6 +19,7 @@ from .case_electrode import ElectrodeSection
 from .case_electrolyte import Cell, ContactResistance, ElectrolyteSection
 from .case_geometry import Geometry, Mesh, Radius, Void, Voids
 from .case_impedance import Impedance
+from .case_opening import Opening
 from .case_protocol import Leg, Part, as_tuple
 from .case_quantities import (
     Angle,
@@ -32,7 +33,7 @@ from .case_quantities import (
     OptionalDuration,
     OptionalInterval,
     OptionalPolarisation,
-    OptionalPressure,
+    OptionalPressureOrZero,
     OptionalStiffness,
     OptionalVoltage,
     Pressure,
@@ -63,10 +64,10 @@ class Interface(Section):
         description="Of Li in the layer of hcp phase that grows on the contact beyond the bcc limit (asr only); left "
         "out: no layer, the metal goes on as bcc.",
     )
-    adhesion_strength: OptionalPressure = Field(
+    adhesion_strength: OptionalPressureOrZero = Field(
         None,
         description="Tension that the contact carries; given, the history shows what part of it carries more. "
-        "The contact does not open yet.",
+        "It opens there with opening.debonding.",
     )
 
     @model_validator(mode="after")
@@ -199,6 +200,7 @@ class Case(Section):
     interface: Interface = preset({}, "The contact with the electrolyte.")
     electrolyte: ElectrolyteSection | None = Field(None, description="The electrolyte; none where left out.")
     cell: Cell = preset({}, "The other electrode (with an electrolyte).")
+    opening: Opening | None = Field(None, description="How the contact opens; it does not where left out.")
     wall: Wall = preset({}, "Walls of voids.")
     load: Load = preset({}, "What is done to the electrode.")
     protocol: Annotated[tuple[Part, ...], BeforeValidator(as_tuple)] = preset(
@@ -306,6 +308,9 @@ def contradictions(case: Case) -> list[str]:
     fault = case.electrode.prefactor_fault()
     if fault:
         return [fault]
+    if case.opening is not None:
+        strength, tension = case.interface.adhesion_strength, case.wall.surface_tension
+        found += case.opening.faults(case.geometry, strength is not None, tension > 0)
     current, stop = case.load.current_density, case.stop
     x0 = case.electrode_properties().li_fraction
     if case.protocol:
@@ -363,6 +368,7 @@ __all__ = [
     "Interval",
     "Load",
     "Mesh",
+    "Opening",
     "Output",
     "Radius",
     "Solver",

@@ -9,6 +9,7 @@ import logging
 from typing import NamedTuple
 
 import numpy as np
+from dolfinx.mesh import Mesh
 
 from femli import mesh, mesh_electrolyte, mesh_outline, mesh_parts, remesh_events, remesh_transfer
 from femli.case import Case
@@ -23,6 +24,7 @@ from femli.outputs import Recorder
 from femli.outputs_events import Happening as Record
 from femli.outputs_measures import Measures
 from femli.protocol import Protocol
+from femli.remesh_drift import Drift
 from femli.remesh_events import Happening
 from femli.remesh_outline import Chains, Outline, chains, crossing
 from femli.seeding import seeded
@@ -64,6 +66,7 @@ class Evolution:
         self.smallest = mesh_outline.smallest_size(self.first)
         self.under = None if case.electrolyte is None else Underlay(*electrolyte_size(case))
         self.renewed_at = -1.0
+        self.drift: Drift | None = None  # on rank 0, where the contact may open
         self._look()
 
     def _look(self) -> None:
@@ -93,7 +96,7 @@ class Evolution:
     def _due(self, points: Floats) -> str | None:
         """Rank 0: why a new mesh is needed, if so."""
         outline = self._outline(points)
-        reason = remesh_events.due(outline, self.smallest)
+        reason = remesh_events.due(outline, self.smallest, self.drift)
         if reason is None and crossing(outline) is not None:
             reason = "walls have met"
         if reason is None and self.renewed_at < self.stepper.levels[0].time:
@@ -147,28 +150,33 @@ class Evolution:
             solve_anew(newton, old, level.time)
         except NotConvergedError as error:
             raise SolveError(f"{reason} at t = {level.time * TIME:.6g} s: on the new mesh {error}") from error
-        newton.motion.follow()
-        stepper.adopt(newton, RESTART)
-        self.protocol.adopt(Measures(newton, self.case.output.depths))
-        self.recorder.adopt()
-        old.close()
+        self._adopt(newton)
         self.renewed_at = level.time
         self._look()
         self._tell(reason, made)
 
+    def _adopt(self, newton: Newton) -> None:
+        """Let stepper, protocol and recorder go on with another solver, whose velocity is known."""
+        old = self.stepper.newton
+        newton.motion.follow()
+        self.stepper.adopt(newton, RESTART)
+        self.protocol.adopt(Measures(newton, self.case.output.depths))
+        self.recorder.adopt()
+        old.close()
+
     def _made(self, points: Floats, x: Floats) -> Renewal:
         """Rank 0: outline, events, new mesh, Li fraction on it."""
         old = self._outline(points)
-        outline, happenings = old, []
+        outline, happenings = self._begun(old)
         for _ in range(ROUNDS):
-            outline, new = remesh_events.settled(outline, self.smallest)
+            outline, new = remesh_events.settled(outline, self.smallest, self.drift)
             happenings += new
             where = crossing(outline)
             if where is not None:
                 raise MeshError(f"the walls of a void touch each other at ({where[0]:.4g}, {where[1]:.4g}) um")
             sizes = mesh_outline.sizes_of(outline, self.first)
             outline = mesh_outline.resampled(outline, sizes)
-            if remesh_events.due(outline, self.smallest) is None:
+            if remesh_events.due(outline, self.smallest, self.drift) is None:
                 break
         shift = (old.metal() - outline.metal()) / outline.footing()
         outline = outline._replace(collector=outline.collector + np.array([0.0, shift]))
@@ -176,6 +184,10 @@ class Evolution:
         cells = self.whole.cells
         metal = mesh_electrolyte.split(whole).metal
         return Renewal(whole, remesh_transfer.carried(points, cells, x, metal.points), happenings, shift)
+
+    def _begun(self, outline: Outline) -> tuple[Outline, list[Happening]]:
+        """Rank 0: what is done to the outline before its events are looked for."""
+        return outline, []
 
     def _engine(self, made: Renewal | None, old: Newton) -> Newton:
         """Fields, motion and Newton on the new mesh, with the composition there and the numbers of the old ones."""
@@ -210,14 +222,19 @@ def _edges(points: Floats, cells: mesh_parts.Integers) -> Floats:
 
 def gathered(fields: Fields, values: Floats | None) -> Floats | None:
     """On rank 0 the node positions (n, 2), or values (n,) of P1 dofs, in the order of the whole mesh; else None."""
-    geometry = fields.domain.mesh.geometry
+    mesh = fields.domain.mesh
+    if values is None:
+        return in_order(mesh, mesh.geometry.x[:, : mesh.geometry.dim])
+    at_nodes = np.empty(len(mesh.geometry.x))
+    at_nodes[fields.node_of_dof] = values
+    return in_order(mesh, at_nodes)
+
+
+def in_order(mesh: Mesh, rows: Floats) -> Floats | None:
+    """On rank 0 a row for each node (local nodes, ...) in the order of the whole mesh; else None; collective."""
+    geometry = mesh.geometry
     owned = geometry.index_map().size_local
-    rows = geometry.x[:owned, : geometry.dim].copy()
-    if values is not None:
-        at_nodes = np.empty(len(geometry.x))
-        at_nodes[fields.node_of_dof] = values
-        rows = at_nodes[:owned]
-    parts = fields.domain.mesh.comm.gather((geometry.input_global_indices[:owned], rows))
+    parts = mesh.comm.gather((geometry.input_global_indices[:owned], rows[:owned].copy()))
     if parts is None:
         return None
     whole = np.empty((geometry.index_map().size_global, *rows.shape[1:]))

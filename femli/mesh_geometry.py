@@ -1,10 +1,14 @@
 """From a case to the whole mesh with named parts, on one rank. No DOLFINx here."""
 
-from femli import mesh_electrolyte, mesh_foil, mesh_gmsh, mesh_parts, mesh_voided
+import numpy as np
+
+from femli import mesh_electrolyte, mesh_foil, mesh_gmsh, mesh_outline, mesh_parts, mesh_voided
 from femli.case import Case, Geometry
 from femli.errors import MeshError
 from femli.mesh_parts import Floats, PartedMesh
 from femli.mesh_resolution import Resolution, resolution
+from femli.mesh_underlay import Underlay
+from femli.remesh_outline import Outline
 from femli.seeding import SeededVoid, lateral_extents, seeded
 from femli.units import LENGTH
 
@@ -27,6 +31,8 @@ def parted(case: Case) -> tuple[PartedMesh, tuple[SeededVoid, ...]]:
     depth, largest = electrolyte_size(case)
     if voids:
         whole = _voided(geometry, voids, sizes, depth, largest)
+    elif case.opening is not None:
+        whole = _flat(geometry, sizes, Underlay(depth, largest) if depth else None)
     else:
         whole = _plain(geometry, sizes)
         if depth:
@@ -51,6 +57,15 @@ def _plain(geometry: Geometry, sizes: Resolution) -> PartedMesh:
     """Foil without voids, from layers."""
     heights = mesh_foil.graded(geometry.electrode_thickness / LENGTH, sizes.interface, sizes.growth, sizes.size)
     return _layers(geometry, sizes, heights)
+
+
+def _flat(geometry: Geometry, sizes: Resolution, under: Underlay | None) -> PartedMesh:
+    """Foil without voids yet, of cells that are not flat."""
+    ends = np.array([[0.0, 0.0], [lateral_extents(geometry)[0], 0.0]])
+    top = ends + np.array([0.0, geometry.electrode_thickness / LENGTH])
+    outline = Outline(ends, np.array([False]), top, geometry.kind == "axisymmetric")
+    wanted = mesh_outline.sizes_of(outline, sizes)
+    return mesh_outline.meshed(mesh_outline.resampled(outline, wanted), wanted, under)
 
 
 def _layers(geometry: Geometry, sizes: Resolution, heights: Floats) -> PartedMesh:

@@ -55,8 +55,8 @@ def resolution(case: Case, voids: tuple[SeededVoid, ...]) -> Resolution:
     * edge_size: a twentieth (3D: a quarter) of each void's half width, not below 0.05 um (but always
       fine enough for the void: at most a quarter of its half width and its height).
     * size: a twentieth of the thickness (3D: an eighth).
-    * A foil without voids is laterally uniform: its columns are `size` wide, but no more than 20 cross it
-      (3D: 4 along the width, 4 along the depth).
+    * A foil without voids is laterally uniform, unless its contact opens: its columns are `size` wide, but no more
+      than 20 cross it (3D: 4 along the width, 4 along the depth).
 
     Raises:
         MeshError: the edge_size of the case is coarser than a quarter of a half width, or than a height.
@@ -67,6 +67,9 @@ def resolution(case: Case, voids: tuple[SeededVoid, ...]) -> Resolution:
     size = asked.size / LENGTH if asked.size else thickness / LARGEST_SHARE[dimension]
     interface = asked.interface_size / LENGTH if asked.interface_size else _layer_cell(case, voids, size)
     lateral = tuple(max(size, extent / COLUMNS[dimension]) for extent in lateral_extents(geometry))
+    if not voids and case.opening is not None:
+        edge = _edge_of_openings(case, min(interface, size))
+        return Resolution(min(interface, size), size, lateral, growth, (edge,), (edge,))
     if not voids:
         return Resolution(min(interface, size), size, lateral, growth)
     edges = tuple(_edge(asked.edge_size, void, number, dimension) for number, void in enumerate(voids, start=1))
@@ -74,6 +77,14 @@ def resolution(case: Case, voids: tuple[SeededVoid, ...]) -> Resolution:
         max(edge, min(v.half_width, v.height) / WALL_SHARE[dimension]) for v, edge in zip(voids, edges, strict=True)
     )
     return Resolution(min(interface, size), size, lateral, growth, edges, walls)
+
+
+def _edge_of_openings(case: Case, interface: float) -> float:
+    """Cell at the edges of voids that come later, um: for flaws as for voids of their mean radius."""
+    if case.geometry.mesh.edge_size is not None:
+        return case.geometry.mesh.edge_size / LENGTH
+    flaw = None if case.opening is None else case.opening.flaw_radius
+    return interface if flaw is None else min(max(flaw.mean / LENGTH / EDGE_SHARE[2], EDGE_FLOOR), interface)
 
 
 def _edge(asked: float | None, void: SeededVoid, number: int, dimension: int) -> float:
@@ -100,7 +111,7 @@ def _layer_cell(case: Case, voids: tuple[SeededVoid, ...], largest: float) -> fl
     if current > 0.0 and dimension == 1:
         cell = min(cell, _depleted_layer(electrode, current, case.stop.li_fraction or DEPLETED))
     floor = FLOORS[dimension]
-    if voids:
+    if voids or case.opening is not None:
         floor = VOIDED_FLOOR if dimension == 2 else min(v.half_width for v in voids) / 2.0
     return min(max(cell, floor), largest)
 

@@ -54,7 +54,9 @@ def surface(
         return tags[-1]
 
     bottom, n = outline.bottom, len(outline.bottom) - 1
-    ground: dict[int, int] = {k: drawn.points[k] for k in range(n + 1) if bottom[k, 1] == 0.0}
+    # Wall that lies on the electrolyte shares no point with it.
+    held = np.append(~outline.is_open, False) | np.append(False, ~outline.is_open)
+    ground: dict[int, int] = {int(k): drawn.points[k] for k in np.flatnonzero(held)}
     for k in (0, n):  # a void that a side cuts
         if k not in ground:
             ground[k] = geo.addPoint(float(bottom[k, 0]), 0.0, 0.0)

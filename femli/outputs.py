@@ -17,7 +17,7 @@ from femli.materials import Electrode
 from femli.outputs_checkpoint import Checkpoint
 from femli.outputs_criteria import Criteria
 from femli.outputs_electrolyte import ElectrolyteFrames
-from femli.outputs_events import EVENTS, Happening, append
+from femli.outputs_events import EVENTS, Happening, Opened, append
 from femli.outputs_frames import Frames
 from femli.outputs_measures import CELL_COLUMNS, INTERFACE_COLUMNS, InterfaceState
 from femli.outputs_summary import COUNTED, Tally, laws_of, versions
@@ -68,7 +68,8 @@ class Recorder:
             newton.full_area,
             writes=self.comm.rank == 0,
         )
-        self.voided = case.geometry.voids is not None or "void" in self.measures.integrals
+        self.voided = "void" in self.measures.integrals or (case.geometry.voids or case.opening) is not None
+        self.opened = Opened()
         self.tally = Tally(*newton.totals())
         self.began = self.saved = clock.monotonic()
         self.earlier = 0.0
@@ -253,7 +254,12 @@ class Recorder:
         """A checkpoint."""
         self.tally.values["wall_time"] = self.wall_time()
         self.checkpoint.save(
-            {"tally": self.tally.values, "protocol": self.protocol.state(), "voids": self.voids.tracker.state()}
+            {
+                "tally": self.tally.values,
+                "protocol": self.protocol.state(),
+                "voids": self.voids.tracker.state(),
+                "opened": list(self.opened),
+            }
         )
         self.saved = clock.monotonic()
 
@@ -266,6 +272,7 @@ class Recorder:
         self.tally.values |= numbers["tally"]
         self.protocol.resume(numbers["protocol"])
         self.voids.tracker.restore(numbers["voids"])
+        self.opened = Opened(*numbers.get("opened", ()))  # none in checkpoints of earlier versions
         self.earlier = self.tally.values["wall_time"]
         self.frames.resume(self.time())
         if self.below is not None:
@@ -273,7 +280,8 @@ class Recorder:
         if self.comm.rank == 0:
             tables.truncate(self.folder / HISTORY, self.time())
             tables.truncate(self.voids.path, self.time())
-            tables.truncate(self.folder / EVENTS, self.time() * (1 - 1e-9))  # a new mesh comes after the checkpoint
+            # A new mesh comes after the checkpoint, also at t = 0.
+            tables.truncate(self.folder / EVENTS, self.time() * (1 - 1e-9) - 1e-30)
         self.state = self.measures.state()
 
     def progress(self, state: InterfaceState) -> float:

@@ -5,13 +5,13 @@ from mpi4py import MPI  # noqa: F401  (before dolfinx)
 import numpy as np
 import ufl
 from dolfinx import fem
-from dolfinx.mesh import entities_to_geometry
 from numpy.typing import NDArray
 
 from femli import forms
 from femli.case import Case
 from femli.fields import Fields, add_ghosts, largest, total
 from femli.fields_forms import bound
+from femli.opening import Strength
 from femli.units import STRESS
 
 Array = NDArray[np.float64]
@@ -27,9 +27,10 @@ class Criteria:
 
     def __init__(self, fields: Fields, case: Case) -> None:
         self.fields, self.comm = fields, fields.domain.mesh.comm
-        self.strength, self.tension = case.interface.adhesion_strength, case.wall.surface_tension
-        if self.strength is None:
+        self.tension, self.strength = case.wall.surface_tension, None
+        if case.interface.adhesion_strength is None:
             return
+        self.strength = Strength(case)
         f, u = fields.frame, fields.u
         self.force = fem.Function(fields.w.function_space)
         self.area = fem.Function(u.p.function_space)
@@ -51,19 +52,6 @@ class Criteria:
         normal = -self.force.x.array.reshape(-1, dim)[:, -1]
         return np.where(area > 0, normal / np.maximum(area, 1e-300), 0.0), area
 
-    def opening_facets(self) -> NDArray[np.int32]:
-        """Facets of the contact, on this rank, whose mean traction exceeds the adhesion strength; collective."""
-        if self.strength is None:
-            return np.zeros(0, dtype=np.int32)
-        domain, traction = self.fields.domain, self.traction()[0]
-        facets = domain.facet_tags.find(domain.facet_names["contact"])
-        if not len(facets):
-            return facets
-        at_node = np.empty(len(self.fields.node_of_dof))
-        at_node[self.fields.node_of_dof] = traction
-        nodes = entities_to_geometry(domain.mesh, domain.mesh.topology.dim - 1, facets)
-        return facets[at_node[nodes].mean(axis=1) > self.strength / STRESS]
-
     def columns(self, pressure_min: float) -> dict[str, float]:
         """Columns of the history; collective.
 
@@ -76,7 +64,8 @@ class Criteria:
             owned = self.fields.u.p.function_space.dofmap.index_map.size_local
             on = area > 0
             (high,) = largest(self.comm, float(np.max(t[on], initial=-np.inf)))
-            beyond = (t[:owned] > self.strength / STRESS) & on[:owned]
+            x = self.fields.domain.mesh.geometry.x[self.fields.node_of_dof[:owned], 0]
+            beyond = (t[:owned] > self.strength.at(x)) & on[:owned]
             share = total(self.comm, float(area[:owned][beyond].sum())) / total(self.comm, float(area[:owned].sum()))
             row |= {"contact_traction_max [Pa]": high * STRESS, "contact_beyond_strength [-]": share}
         if self.tension > 0:

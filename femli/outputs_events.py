@@ -1,5 +1,6 @@
 """The events of voids: a row of `events.csv` for each, and one for each new mesh."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +24,20 @@ class Happening(NamedTuple):
     x: float | None
     void: float
     shift: float = 0.0
+
+
+class Opened(NamedTuple):
+    """What a run remembers of its opening contact, for checkpoints.
+
+    Attributes:
+        flaws: numbers of the flaws that have become voids.
+        futile: how often in a row all that had let go came down at once.
+        wait: steps until the contact is tried again.
+    """
+
+    flaws: Sequence[int] = ()
+    futile: int = 0
+    wait: int = 0
 
 
 def append(path: Path, event: Happening, when: tuple[float, float], voids: int, power: int) -> None:

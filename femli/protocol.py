@@ -103,7 +103,7 @@ class Protocol:
         # Without a limit it is the last trace of Li: beyond it the model would go on with less than none.
         limit = NOTHING_LEFT if stop.li_fraction is None else stop.li_fraction
         events.append(Event("li_depleted", lambda: m.li_fraction_min() - limit))
-        if m.void_count or self.case.geometry.voids is not None:
+        if m.void_count or self.case.geometry.voids is not None or self.case.opening is not None:
             events.append(Event("contact_lost", lambda: m.contact_fraction() - stop.contact_fraction))
         if stop.voltage is not None:
             # Stripping raises the voltage, plating lowers it.
@@ -206,6 +206,11 @@ class Protocol:
             # A condition that is met from the start: the step is passed over.
             ended = ended or next((e.reason for e in self.stepper.events if e.of_step and e.value() <= REACHED), None)
         return None
+
+    def end(self, reason: str) -> None:
+        """End the run between two steps of time."""
+        self._close(reason)
+        self.reason = reason
 
     def _enter(self) -> str | None:
         """Set the load of the present step; returns why the run cannot go on with it, if so."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from femli import remesh_pores
 from femli.mesh_parts import Floats
+from femli.remesh_drift import Drift
 from femli.remesh_outline import Flags, Happening, Outline, crossing
 from femli.remesh_pores import large
 
@@ -15,11 +16,15 @@ TOUCH = 0.03  # a wall vertex this low, over the length of the segments beside i
 NECK = 2.0  # new contact under a roof is this wide at least, over the smallest size
 
 
-def low(outline: Outline) -> Flags:
-    """Vertices of the bottom that lie on the electrolyte, within the tolerance, shape (n,)."""
+def low(outline: Outline, drift: Drift | None = None) -> Flags:
+    """Vertices of the bottom that lie on the electrolyte, within the tolerance, shape (n,).
+
+    Where the contact may open (`drift`), a wall vertex that lies there and does not sink has just let go.
+    """
     length = np.linalg.norm(np.diff(outline.bottom, axis=0), axis=1)
     beside = (np.append(length[0], length) + np.append(length, length[-1])) / 2
-    return np.asarray(outline.bottom[:, 1] <= TOUCH * beside)
+    down = np.asarray(outline.bottom[:, 1] <= TOUCH * beside)
+    return down if drift is None else down & (drift.falls(outline.bottom, beside) | ~_inner(outline))
 
 
 def resolvable(outline: Outline, wall: tuple[int, int], h: float) -> bool:
@@ -30,14 +35,19 @@ def resolvable(outline: Outline, wall: tuple[int, int], h: float) -> bool:
     return large(line, area, h, share)
 
 
-def due(outline: Outline, h: float) -> str | None:
-    """What asks for a new mesh, if anything; h is the smallest size [um]."""
+def _gone(outline: Outline, wall: tuple[int, int], h: float, drift: Drift | None) -> bool:
+    """Whether a void is too small to be followed, and does not grow where that is known."""
+    return not resolvable(outline, wall, h) and (drift is None or not drift.grows(outline, wall))
+
+
+def due(outline: Outline, h: float, drift: Drift | None = None) -> str | None:
+    """What asks for a new mesh, if anything; h is the smallest size [um], drift as in `low`."""
     if not outline.walls():
         return remesh_pores.due(outline, h)
-    down = low(outline)
+    down = low(outline, drift)
     if np.any(outline.is_open & down[1:] & down[:-1]) or np.any(_inner(outline) & down):
         return "a wall has come down on the electrolyte"
-    if any(not resolvable(outline, wall, h) for wall in outline.walls()):
+    if any(_gone(outline, wall, h, drift) for wall in outline.walls()):
         return "a void has closed"
     if any(_narrow(outline, piece, h) for piece in outline.contacts()):
         return "two voids have met"
@@ -56,19 +66,19 @@ def _narrow(outline: Outline, piece: tuple[int, int], h: float) -> bool:
     return (a, b) != (0, whole) and outline.bottom[b, 0] - outline.bottom[a, 0] < h and len(outline.contacts()) > 1
 
 
-def settled(outline: Outline, h: float) -> tuple[Outline, list[Happening]]:
-    """The outline after everything that has happened to it; h is the smallest size [um]."""
-    outline, first = touched(outline, h)
+def settled(outline: Outline, h: float, drift: Drift | None = None) -> tuple[Outline, list[Happening]]:
+    """The outline after everything that has happened to it; h is the smallest size [um], drift as in `low`."""
+    outline, first = touched(outline, h, drift)
     outline, second = coalesced(outline, h)
     outline, third = remesh_pores.cut(outline, h)
-    outline, fourth = collapsed(outline, h)
+    outline, fourth = collapsed(outline, h, drift)
     outline, fifth = remesh_pores.settled(outline, h)
     return outline, [*first, *second, *third, *fourth, *fifth]
 
 
-def touched(outline: Outline, h: float) -> tuple[Outline, list[Happening]]:
+def touched(outline: Outline, h: float, drift: Drift | None = None) -> tuple[Outline, list[Happening]]:
     """Walls that have come down become contact; a roof that touches splits its void."""
-    down = low(outline)
+    down = low(outline, drift)
     found: list[Happening] = []
     pieces: list[tuple[Floats, Flags]] = []
     last = 0
@@ -171,12 +181,12 @@ def _joined(outline: Outline, piece: tuple[int, int], h: float) -> Outline:
     return outline._replace(bottom=np.concatenate([left, right]), is_open=np.concatenate(opened).astype(bool))
 
 
-def collapsed(outline: Outline, h: float) -> tuple[Outline, list[Happening]]:
+def collapsed(outline: Outline, h: float, drift: Drift | None = None) -> tuple[Outline, list[Happening]]:
     """Voids too small to be followed are closed; so is a thin one whose walls have met."""
     found: list[Happening] = []
     while True:
         met = crossing(outline)
-        gone = [w for w in outline.walls() if not resolvable(outline, w, 2 * h if _holds(outline, w, met) else h)]
+        gone = [w for w in outline.walls() if _gone(outline, w, 2 * h if _holds(outline, w, met) else h, drift)]
         if not gone:
             return outline, found
         found.append(Happening("collapse", float(outline.bottom[list(gone[0]), 0].mean()), -outline.void(gone[0])))

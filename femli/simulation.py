@@ -12,6 +12,7 @@ from femli import mesh, outputs_voids
 from femli.case import Case
 from femli.errors import CaseError, SolveError
 from femli.evolution import Evolution
+from femli.evolution_opening import OpeningEvolution
 from femli.evolution_solid import SolidEvolution
 from femli.outputs import HISTORY, STEPS, Recorder, StepReport
 from femli.outputs_checkpoint import stored_mesh
@@ -68,11 +69,12 @@ def run(
 
 
 def evolution_of(case: Case, protocol: Protocol, recorder: Recorder) -> Evolution | None:
-    """What renews the mesh of a run: where voids were seeded."""
-    if case.geometry.voids is None:
+    """What renews the mesh of a run: where voids were seeded, or the contact may open."""
+    if case.geometry.voids is None and case.opening is None:
         return None
     protocol.stepper.remeshed = True
-    kind = SolidEvolution if case.geometry.dimension == 3 else Evolution
+    solid, opens = case.geometry.dimension == 3, case.opening is not None
+    kind = OpeningEvolution if opens else SolidEvolution if solid else Evolution
     return kind(case, recorder.electrode, protocol, recorder)
 
 
@@ -87,6 +89,8 @@ def march(
         while protocol.reason is None:
             if evolution is not None:
                 evolution.watch()
+                if protocol.reason is not None:
+                    break
             try:
                 step = protocol.stepper.advance()
             except SolveError:
