@@ -20,7 +20,7 @@ class Happening(NamedTuple):
     """One event.
 
     Attributes:
-        kind: contact_advance, split, coalescence, enclosure, fold, opening or collapse.
+        kind: contact_advance, split, coalescence, enclosure, fold, reopening, collapse, debond or cavity.
         x: where, um.
         void: change of the voids' section or volume (um2 or um3).
     """

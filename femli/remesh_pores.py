@@ -214,5 +214,5 @@ def _opened(outline: Outline, h: float) -> tuple[str, float, Outline] | None:
         bottom = np.concatenate([outline.bottom[:a], [[left, 0.0]], wall, [[right, 0.0]], outline.bottom[b:]])
         is_open = np.concatenate([outline.is_open[:a], np.ones(len(wall) + 1, bool), outline.is_open[b - 1 :]])
         pores = (*outline.pores[:k], *outline.pores[k + 1 :])
-        return "opening", x, outline._replace(bottom=bottom, is_open=is_open, pores=pores)
+        return "reopening", x, outline._replace(bottom=bottom, is_open=is_open, pores=pores)
     return None

@@ -80,7 +80,7 @@ def test_small_pores_close_and_low_ones_open() -> None:
     assert made.voids() == pytest.approx(np.pi * 1.26, rel=0.01)
     assert remesh_events.due(made, H) == "a pore has closed"
     after, kinds = settled(made)
-    assert kinds == ["collapse", "opening"]
+    assert kinds == ["collapse", "reopening"]
     assert len(after.pores) == 1
     ((a, b),) = after.walls()
     assert after.bottom[[a, b], 1].tolist() == [0.0, 0.0]
