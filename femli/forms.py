@@ -43,6 +43,7 @@ class Frame(NamedTuple):
         displacement: of the nodes over the step [um].
         reference: inverse of the cells' Jacobian: lengths in units of the cell [1/um].
         curvature: curvature vector of void walls (P1 vector) [1/um]; None without surface tension.
+        driving: curvature of void walls that drives surface diffusion (P1) [1/um]; None without it.
     """
 
     dx: Any
@@ -57,6 +58,7 @@ class Frame(NamedTuple):
     displacement: Any
     reference: Any
     curvature: Any = None
+    driving: Any = None
 
 
 def momentum(t: Expr, u: Unknowns, s: Any, k: Any, f: Frame) -> Expr:
@@ -112,11 +114,13 @@ def volume_balance(q: Expr, u: Unknowns, k: Any, f: Frame) -> Expr:
     """Balance of volume, the sum of the balances of Li and host (phi + 1 - phi = 1).
 
     Strong:  div v + div j = 0,  j.n = Omega_Li i_n/F on the contact, 0 elsewhere
-    Weak:    a0 [int_new q - int_old q] - int (v - w + j) . grad q + int_contact j_n q, plus older increments
+    Weak:    a0 [int_new q - int_old q] - int (v - w + j) . grad q + int_contact j_n q, plus older increments,
+             less what diffuses along walls
     """
     flux = u.v - f.w + laws.li_flux(u.x, u.p, k)
     form = k.rate * volume_increment(q, f) - f.weight * ufl.dot(flux, ufl.grad(q)) * f.dx
-    return form + f.weight * k.contact_flux * q * f.ds(f.parts["contact"])
+    form += f.weight * k.contact_flux * q * f.ds(f.parts["contact"])
+    return form if f.driving is None else form - forms_wall.surface_supply(q, 1, k, f)
 
 
 def stream_diffusivity(u: Unknowns, k: Any, f: Frame) -> Expr:
@@ -142,11 +146,13 @@ def host_balance(q: Expr, u: Unknowns, x_old: Expr, k: Any, f: Frame) -> Expr:
 
     Strong:  d(1 - phi)/dt + div((1 - phi) v) = 0
     Weak:    a0 [int_new (1 - phi) q - int_old (1 - phi_old) q] - int (1 - phi) (v - w) . grad q
-             + int tau ((v - w) . grad(1 - phi)) ((v - w) . grad q), plus older increments
+             + int tau ((v - w) . grad(1 - phi)) ((v - w) . grad q), plus older increments, less its share of what
+             diffuses along walls
     """
     host, slip = 1 - laws.li_volume_fraction(u.x, k), u.v - f.w
     carried = host - stream_diffusivity(u, k, f) * ufl.dot(slip, ufl.grad(host))
-    return k.rate * host_increment(q, u, x_old, k, f) - f.weight * carried * ufl.dot(slip, ufl.grad(q)) * f.dx
+    form = k.rate * host_increment(q, u, x_old, k, f) - f.weight * carried * ufl.dot(slip, ufl.grad(q)) * f.dx
+    return form if f.driving is None else form - forms_wall.surface_supply(q, host, k, f)
 
 
 def frozen_volume(q: Expr, u: Unknowns, k: Any, f: Frame) -> Expr:

@@ -29,6 +29,7 @@ from femli.solver_data import Counts, Stack, StepData
 from femli.solver_linear import LinearSystem, NotConvergedError
 from femli.units import STRESS, TIME
 from femli.walls import Curvature, Exchange
+from femli.walls_surface import SurfaceDiffusion
 
 Array = NDArray[np.float64]
 
@@ -65,6 +66,8 @@ class Newton:
         self.electrolyte = Electrolyte(fields, case, electrode) if fields.domain.electrolyte is not None else None
         self.curvature = Curvature(fields, motion, case)
         self.exchange: Exchange | None = None
+        driven = fields.frame.driving is not None
+        self.surface = SurfaceDiffusion(fields, motion, self.curvature) if driven else None
         self._rows()
         self._forms(case, electrode)
         self._points()
@@ -76,8 +79,9 @@ class Newton:
         """Give back what PETSc holds, for the mesh motion as well; nothing works afterwards."""
         for system in (self.step_system, self.frozen_system, self.motion):
             system.close()
-        if self.electrolyte is not None:
-            self.electrolyte.close()
+        for part in (self.electrolyte, self.surface):
+            if part is not None:
+                part.close()
 
     def _rows(self) -> None:
         spaces = [u.function_space for u in self.fields.u]
@@ -326,6 +330,8 @@ class Newton:
         if self.exchange is not None:
             self._share_current()  # a resumed run has not done so yet
             self.exchange.expect()
+        if self.surface is not None:
+            self.surface.expect(step.last_displacement, step.a2)
         self.place(step)
         for _ in range(self.max_iterations):
             self.step_system.assemble([*rows, (self.slices[1], -self.motion.mismatch)])
@@ -335,6 +341,8 @@ class Newton:
             distance = self._project()
             if self.exchange is not None:
                 self.exchange.correct(-step.a2 * step.last_increments[0])
+            if self.surface is not None:
+                self.surface.correct()
             moved = self.place(step)
             still = max(dx, self.potential_change) < 1e-2 * self.accuracy
             if distance < 0.1 * self.accuracy and still and moved < self.accuracy:

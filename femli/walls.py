@@ -60,7 +60,11 @@ class Curvature:
         self.vector.x.scatter_forward()  # a rank may see a node on a mirror plane without seeing the plane
 
     def pressure(self) -> Array:
-        """Gamma kappa at the nodes of walls, kappa > 0 for a convex void [MPa], in the order of `motion.on_void`."""
+        """Gamma kappa at the nodes of walls [MPa], in the order of `motion.on_void`."""
+        return float(self.fields.k.surface_tension.value) * self.scalar()
+
+    def scalar(self) -> Array:
+        """Curvature kappa at the nodes of walls, > 0 for a convex void [1/um], in the order of `motion.on_void`."""
         wall = self.motion.on_void
         if self.vector is None:
             return np.zeros(int(wall.sum()))
@@ -73,7 +77,7 @@ class Curvature:
         kappa = -np.sum(vector * n, axis=1) / np.maximum(np.sum(n * n, axis=1), FLAT)
         if self.fields.frame.kinematics == "axisymmetric":
             kappa[self.pole[wall]] *= POLE
-        return float(self.fields.k.surface_tension.value) * kappa
+        return kappa
 
 
 class Exchange:
@@ -93,7 +97,10 @@ class Exchange:
         q = ufl.TestFunction(fields.u.p.function_space)
         self.row = fem.form(volume_row)
         self.flow = fem.form(forms_wall.wall_supply(q, fields.u, fields.k, fields.frame))
-        self.speed = fem.form(forms_wall.wall_speed(q, fields.frame))
+        speed = forms_wall.wall_speed(q, fields.frame)
+        if fields.frame.driving is not None:  # is in the row as well, and moves the walls by itself
+            speed -= forms_wall.surface_supply(q, 1, fields.k, fields.frame)
+        self.speed = fem.form(speed)
         motion.release_edges()  # Li moves them as well, and metal that hardly creeps does not
         self.work = fem.Function(fields.u.p.function_space)
 

@@ -1,0 +1,126 @@
+"""Diffusion along the walls of voids, driven by differences of their curvature; the walls of the end of the step count.
+
+The metal that flows along a wall moves it by -div_s j_s, j_s = B grad_s kappa (kappa > 0 for a convex void). Curvature
+relaxes over a cell of size h in h^4/B; so that this does not bound the steps, kappa is that of the new wall. From a wall
+that is at hand, b away from the new one along the normal, it is kappa - M_L^-1 K b (K, M, M_L: stiffness, mass and lumped
+mass of P1 on the wall), and with what the walls are asked to move by,
+
+    a0 M b = B K (kappa - M_L^-1 K b) + rest,
+
+a small symmetric system on the nodes of walls. Once the Newton iteration has converged b is zero, and nothing of the
+linearisation is left: Barrett, Garcke and Nuernberg 2007 solve for the same two unknowns, position and curvature.
+"""
+
+from typing import Any
+
+from mpi4py import MPI  # noqa: F401  (before dolfinx)
+
+import numpy as np
+import ufl
+from dolfinx import fem
+from dolfinx.fem import petsc as fem_petsc
+from numpy.typing import NDArray
+from petsc4py import PETSc
+
+from femli import forms_wall
+from femli.fields import Fields, add_ghosts
+from femli.motion import Motion
+from femli.solver_linear import direct
+from femli.walls import Curvature
+
+Array = NDArray[np.float64]
+
+
+class SurfaceDiffusion:
+    """Keeps `fields.frame.driving`, the curvature that drives Li and host along walls, and tells the mesh motion.
+
+    Args:
+        fields, motion: of the run.
+        curvature: of its walls.
+    """
+
+    def __init__(self, fields: Fields, motion: Motion, curvature: Curvature) -> None:
+        self.fields, self.motion, self.curvature = fields, motion, curvature
+        f, Q = fields.frame, fields.u.p.function_space
+        q, a = ufl.TestFunction(Q), ufl.TrialFunction(Q)
+        self.driving = f.driving
+        self.supply = fem.form(forms_wall.surface_supply(q, 1, fields.k, f))
+        self.gap = fem.form(f.weight * ufl.dot(fields.u.v - f.w, f.n) * q * f.ds(f.parts["void"]))
+        self.speed = fem.form(forms_wall.wall_speed(q, f))
+        ds = f.ds(f.parts["void"])
+        self.stiffness_form = fem.form(f.weight * ufl.dot(forms_wall.along(a, f), forms_wall.along(q, f)) * ds)
+        self.mass_form = fem.form(f.weight * a * q * ds)
+        # Filled by a form on the cells, so that every row has its diagonal entry; its values are not used.
+        whole = fem.form(a * q * f.dx)
+        self.stiffness, self.mass = (fem_petsc.assemble_matrix(whole) for _ in range(2))
+        for matrix in (self.stiffness, self.mass):
+            matrix.assemble()
+        first = Q.dofmap.index_map.local_range[0]
+        self.wall = motion.on_void[: motion.owned]
+        self.elsewhere = np.flatnonzero(~self.wall).astype(np.int32) + first
+        self.work = fem.Function(Q)
+        self.x, self.b = self.mass.createVecs()
+        motion.release_edges()  # hard metal does not carry them, and they have to come to their angle
+
+    def close(self) -> None:
+        """Give back what PETSc holds; nothing works afterwards."""
+        for owned in (self.stiffness, self.mass, self.x, self.b):
+            owned.destroy()
+
+    def _owned(self, form: Any) -> Array:
+        """Assembled linear form on the nodes of walls, zero elsewhere, owned dofs."""
+        self.work.x.array[:] = 0.0
+        fem.assemble_vector(self.work.x.array, form)
+        add_ghosts(self.work)
+        return np.where(self.wall, self.work.x.array[: self.motion.owned], 0.0)
+
+    def flow(self) -> Array:
+        """What diffusion along the walls brings to their nodes, int j_s . grad_s q, owned P1 dofs [um^dim/h]."""
+        return self._owned(self.supply)
+
+    def expect(self, last: Array, a2: float) -> None:
+        """Before a step, with the mesh still where it ended last: the mesh has yet to go all the way.
+
+        Args:
+            last: displacement of the step before, at P1 dofs [um].
+            a2: of the time discretisation [1/h].
+        """
+        self.curvature.update()
+        self.fields.w.x.array[:] = -a2 * last
+        self.correct()
+
+    def correct(self) -> None:
+        """Set the driving curvature to that of the wall that the velocities at hand will lead to; collective."""
+        wall = self.motion.on_void
+        kappa = self.driving.x
+        kappa.array[:] = 0.0
+        kappa.array[wall] = self.curvature.scalar()
+        kappa.scatter_forward()
+        rest = self._owned(self.gap) if self.motion.supply is None else self.motion.supply - self._owned(self.speed)
+        self.b.array[:] = np.where(self.wall, self.flow() + rest, 0.0)
+        changes = self._change_of_curvature()
+        kappa.array[: self.motion.owned] += changes
+        kappa.scatter_forward()
+        self.motion.surface = self.flow()
+
+    def _change_of_curvature(self) -> Array:
+        """Solve for the way to the new wall; returns the change of curvature that goes with it, owned dofs [1/um]."""
+        K, M, k = self.stiffness, self.mass, self.fields.k
+        for matrix, form in ((K, self.stiffness_form), (M, self.mass_form)):
+            matrix.zeroEntries()
+            fem_petsc.assemble_matrix(matrix, form)
+            matrix.assemble()
+        curving = K.copy()  # M_L^-1 K
+        area = self.curvature.area.x.array[: self.motion.owned]
+        self.x.array[:] = np.where(self.wall, 1 / np.where(self.wall, area, 1.0), 0.0)
+        curving.diagonalScale(L=self.x)
+        system = K.matMult(curving)
+        system.scale(float(k.surface_mobility.value))
+        system.axpy(float(k.rate.value), M, structure=PETSc.Mat.Structure.DIFFERENT_NONZERO_PATTERN)
+        system.zeroRows(self.elsewhere, diag=1.0)
+        ksp = direct(system)
+        ksp.solve(self.b, self.x)
+        curving.mult(self.x, self.b)
+        for owned in (ksp, system, curving):
+            owned.destroy()
+        return -np.asarray(self.b.array)

@@ -1,0 +1,150 @@
+"""Diffusion along the walls of voids, in metal that hardly creeps: exact rates of shapes that relax, and what is kept."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import shells
+import verification_runs as runs
+from numpy.polynomial import Legendre
+
+import femli
+from femli.case import Case
+from femli.mesh_parts import BOUNDARIES, PartedMesh
+from femli.stepper import Stepper
+
+RT = 8.314462618 * 303.15  # J/mol
+HARD = 1e-9  # creep prefactor, MPa^-1/h
+TEXT = f"""
+[geometry]
+electrode_thickness = "4 um"
+[electrode]
+stress_coupling = false
+[electrode.material]
+base = "Li"
+creep_exponent = 1.0
+creep_prefactor = "{HARD} / MPa^1.0 / hour"
+[wall]
+surface_tension = "0.4 J/m^2"
+surface_diffusivity = "1e-9 m^2/s"
+surface_thickness = "0.3 nm"
+[load]
+current_density = "0 mA/cm^2"
+stack_pressure = "0 MPa"
+[stop]
+time = "1 h"
+"""
+
+
+def mobility(case: Case) -> float:
+    """B = D_s delta_s gamma Omega/(R T) of Mullins [um4/h]."""
+    wall = case.wall
+    B = wall.surface_diffusivity * wall.surface_thickness * wall.surface_tension
+    return B * case.electrode_properties().omega_li / RT * 3600 * 1e24
+
+
+def marched(made: Stepper, time: float) -> Stepper:
+    while made.levels[0].time < time * (1 - 1e-10):
+        made.advance()
+    return made
+
+
+def wall(made: Stepper) -> np.ndarray:
+    """Nodes of the wall, (nodes, 2) um."""
+    return made.fields.domain.mesh.geometry.x[made.fields.node_of_dof[made.motion.on_void], :2]
+
+
+def parted(points: np.ndarray, triangles: np.ndarray, lines: list[tuple[str, np.ndarray]]) -> PartedMesh:
+    """A mesh with boundaries as lines of nodes."""
+    facets = [np.column_stack([line[:-1], line[1:]]) for _, line in lines]
+    tags = [np.full(len(line) - 1, BOUNDARIES[name]) for name, line in lines]
+    return PartedMesh(points, triangles, np.vstack(facets), np.concatenate(tags))
+
+
+def strip(cells: int, shape: Callable[[np.ndarray], np.ndarray]) -> PartedMesh:
+    """Metal on a contact of width 1 um, its upper side the wall of a void at height 1 um and `shape` of x."""
+    x, z = np.meshgrid(np.linspace(0, 1, cells + 1), np.linspace(0, 1, cells + 1))
+    points = np.column_stack([x.ravel(), (z * (1 + shape(x))).ravel()])
+    number = np.arange(x.size).reshape(x.shape)
+    a, b, c, d = number[:-1, :-1], number[:-1, 1:], number[1:, 1:], number[1:, :-1]
+    triangles = np.vstack([np.column_stack([t.ravel() for t in three]) for three in ((a, b, c), (a, c, d))])
+    lines = [("contact", number[0]), ("void", number[-1]), ("side", number[:, 0]), ("side", number[:, -1])]
+    return parted(points, triangles, lines)
+
+
+def relaxing(folder: Path, whole: PartedMesh, time: float, steps: int, **keys: object) -> Stepper:
+    """A wall that relaxes for a time [h] in steps of one size."""
+    step = f"{time / steps} h"
+    keys = {"stop.time": f"{time} h", "solver.largest_step": step, "solver.initial_step": step} | keys
+    return marched(shells.built(femli.load(runs.written(folder, TEXT), keys), whole), time)
+
+
+def test_a_wave_on_a_flat_wall_decays(tmp_path: Path) -> None:
+    # Exact: exp(-B k^4 t) (Mullins 1957), k = pi/L of a half wave between mirrors, to half of the first amplitude; the
+    # amplitude is 1e-3 L, what it adds is of its square. Cells and steps are halved together: order 2.
+    case = femli.load(runs.written(tmp_path, TEXT))
+    time = np.log(2) / (mobility(case) * np.pi**4)
+    errors = []
+    for cells in (8, 16, 32):
+        made = relaxing(tmp_path, strip(cells, lambda x: 1e-3 * np.cos(np.pi * x)), time, cells)
+        x, z = wall(made).T
+        order = np.argsort(x)
+        amplitude = 2 * np.trapezoid((z * np.cos(np.pi * x))[order], x[order])
+        errors.append(abs(amplitude / 0.5e-3 - 1))
+        print(cells, errors[-1], made.newton.counts, z.mean() - 1)
+    assert errors[-1] < 2e-3
+    assert min(np.log2(np.array(errors[:-1]) / errors[1:])) > 1.7, errors
+
+
+def half_shell(cells: int, mode: int, size: float, axisymmetric: bool) -> PartedMesh:
+    """Half a shell of radii 1 and 3 um over a plane contact (axisymmetric: a quarter), its void r = 1 + size cos(mode t).
+
+    In axisymmetry the Legendre polynomial of cos t in place of the cosine, t from the axis.
+    """
+    span = np.pi / 2 if axisymmetric else np.pi
+    layers = max(2, round(np.log(3) / np.log1p(span / cells)))
+    t = np.linspace(0.0, span, cells + 1)
+    bump = Legendre.basis(mode)(np.sin(t)) if axisymmetric else np.cos(mode * t)
+    share = np.arange(layers + 1)[:, None] / layers
+    r = 3.0**share * (1 + size * bump * (1 - share))
+    points = np.column_stack([(r * np.cos(t)).ravel(), (r * np.sin(t)).ravel()])
+    number = np.arange(r.size).reshape(r.shape)
+    points[number[:, 0], 1] = 0.0
+    points[number[:, -1], 0 if axisymmetric else 1] = 0.0
+    a, b, c, d = number[:-1, :-1], number[1:, :-1], number[1:, 1:], number[:-1, 1:]
+    triangles = np.vstack([np.column_stack([k.ravel() for k in three]) for three in ((a, b, c), (a, c, d))])
+    lines = [("void", number[0]), ("collector", number[-1]), ("contact", number[:, 0])]
+    lines += [("axis" if axisymmetric else "contact", number[:, -1])]
+    return parted(points, triangles, lines)
+
+
+def amplitude(made: Stepper, mode: int, axisymmetric: bool) -> float:
+    """Of cos(mode t), or of the Legendre polynomial, in the radius of a wall [um]."""
+    x, z = wall(made).T
+    t = np.arctan2(z, x)
+    order = np.argsort(t)
+    r, t = np.hypot(x, z)[order], t[order]
+    if axisymmetric:
+        u = np.sin(t)
+        return float((2 * mode + 1) * np.trapezoid((r - 1) * Legendre.basis(mode)(u), u))
+    return float(2 / np.pi * np.trapezoid((r - 1) * np.cos(mode * t), t))
+
+
+MODES = [(False, 2, 12), (False, 3, 72), (True, 2, 24), (True, 4, 360)]
+
+
+@pytest.mark.parametrize(("axisymmetric", "mode", "rate"), MODES, ids=["circle 2", "circle 3", "sphere 2", "sphere 4"])
+def test_a_void_becomes_round(tmp_path: Path, axisymmetric: bool, mode: int, rate: float) -> None:
+    # Exact: r = R + e cos(n t) decays with B n^2 (n^2 - 1)/R^4 (Mullins 1957), r = R + e P_n with
+    # B (n - 1) n (n + 1) (n + 2)/R^4 (Nichols and Mullins 1965), to half of the first amplitude, 1e-3 R. The wall meets
+    # mirror and contact at 90 degrees. Cells and steps are halved together: order 2.
+    case = femli.load(runs.written(tmp_path, TEXT))
+    time = float(np.log(2) / (mobility(case) * rate))
+    errors = []
+    for cells in (8, 16, 32) if axisymmetric else (12, 24, 48):
+        made = relaxing(tmp_path, half_shell(cells, mode, 1e-3, axisymmetric), time, cells)
+        errors.append(abs(amplitude(made, mode, axisymmetric) / 0.5e-3 - 1))
+        print(cells, errors[-1], made.newton.counts)
+    assert errors[-1] < 1e-2
+    assert min(np.log2(np.array(errors[:-1]) / errors[1:])) > 1.7, errors
