@@ -33,11 +33,12 @@ class Curvature:
     def __init__(self, fields: Fields, motion: Motion, case: Case) -> None:
         self.fields, self.motion = fields, motion
         self.vector = fields.frame.curvature
+        self.angle = np.radians(case.wall.contact_angle)
         if self.vector is None:
             return
         f = fields.frame
         young = fem.Function(fields.u.p.function_space)
-        young.x.array[motion.on_triple] = np.cos(np.radians(case.wall.contact_angle))
+        young.x.array[motion.on_triple] = np.cos(self.angle)
         W = ufl.TestFunction(fields.w.function_space)
         self.variation = fem.form(forms_wall.area_variation(W, young, f))
         self.area = fem.Function(young.function_space)
@@ -68,16 +69,33 @@ class Curvature:
         wall = self.motion.on_void
         if self.vector is None:
             return np.zeros(int(wall.sum()))
-        _assemble(self.normal, self.normal_form)
-        n = self.normal.x.array.reshape(-1, self.motion.dim)[wall]
-        n = n / np.linalg.norm(n, axis=1)[:, None]
-        n[self.motion.held[wall]] = 0.0
+        n = self._normals()
         vector = self.vector.x.array.reshape(-1, self.motion.dim)[wall]
         # A wall that lies nearly flat at its edge tells little about its curvature along the electrolyte.
         kappa = -np.sum(vector * n, axis=1) / np.maximum(np.sum(n * n, axis=1), FLAT)
         if self.fields.frame.kinematics == "axisymmetric":
             kappa[self.pole[wall]] *= POLE
         return kappa
+
+    def _normals(self) -> Array:
+        """Directions out of the metal at the nodes of walls, without what symmetry or the contact holds; (nodes, dim).
+
+        Where a wall ends its facets lie on one side of the node alone. Their normal is met half way by that of the wall
+        as it should end: normal to a mirror, at the contact angle. So a circle has the same curvature there as elsewhere.
+        """
+        wall = self.motion.on_void
+        _assemble(self.normal, self.normal_form)
+        n = self.normal.x.array.reshape(-1, self.motion.dim)[wall]
+        n = n / np.linalg.norm(n, axis=1)[:, None]
+        held, edge = self.motion.held[wall], self.motion.on_triple[wall]
+        along = np.where(held, 0.0, n)
+        asked = along / np.maximum(np.linalg.norm(along, axis=1), 1e-12)[:, None]
+        asked[edge] *= np.sin(self.angle)
+        asked[edge, -1] = np.cos(self.angle)
+        ends = held.any(axis=1)
+        n[ends] = (n[ends] + asked[ends]) / (1 + np.sum(n[ends] * asked[ends], axis=1))[:, None]
+        n[held] = 0.0
+        return np.asarray(n)
 
 
 class Exchange:

@@ -25,6 +25,8 @@ stress_coupling = false
 base = "Li"
 creep_exponent = 1.0
 creep_prefactor = "{HARD} / MPa^1.0 / hour"
+[interface]
+contact = "no_slip"
 [wall]
 surface_tension = "0.4 J/m^2"
 surface_diffusivity = "1e-9 m^2/s"
@@ -86,7 +88,7 @@ def test_a_wave_on_a_flat_wall_decays(tmp_path: Path) -> None:
     case = femli.load(runs.written(tmp_path, TEXT))
     time = np.log(2) / (mobility(case) * np.pi**4)
     errors = []
-    for cells in (8, 16, 32):
+    for cells in (8, 16):
         made = relaxing(tmp_path, strip(cells, lambda x: 1e-3 * np.cos(np.pi * x)), time, cells)
         x, z = wall(made).T
         order = np.argsort(x)
@@ -98,16 +100,16 @@ def test_a_wave_on_a_flat_wall_decays(tmp_path: Path) -> None:
 
 
 def half_shell(cells: int, mode: int, size: float, axisymmetric: bool) -> PartedMesh:
-    """Half a shell of radii 1 and 3 um over a plane contact (axisymmetric: a quarter), its void r = 1 + size cos(mode t).
+    """Half a shell of radii 1 and 2 um over a plane contact (axisymmetric: a quarter), its void r = 1 + size cos(mode t).
 
     In axisymmetry the Legendre polynomial of cos t in place of the cosine, t from the axis.
     """
     span = np.pi / 2 if axisymmetric else np.pi
-    layers = max(2, round(np.log(3) / np.log1p(span / cells)))
+    layers = max(2, round(np.log(2) / np.log1p(span / cells)))
     t = np.linspace(0.0, span, cells + 1)
     bump = Legendre.basis(mode)(np.sin(t)) if axisymmetric else np.cos(mode * t)
     share = np.arange(layers + 1)[:, None] / layers
-    r = 3.0**share * (1 + size * bump * (1 - share))
+    r = 2.0**share * (1 + size * bump * (1 - share))
     points = np.column_stack([(r * np.cos(t)).ravel(), (r * np.sin(t)).ravel()])
     number = np.arange(r.size).reshape(r.shape)
     points[number[:, 0], 1] = 0.0
@@ -142,7 +144,7 @@ def test_a_void_becomes_round(tmp_path: Path, axisymmetric: bool, mode: int, rat
     case = femli.load(runs.written(tmp_path, TEXT))
     time = float(np.log(2) / (mobility(case) * rate))
     errors = []
-    for cells in (8, 16, 32) if axisymmetric else (12, 24, 48):
+    for cells in (6, 12, 24) if axisymmetric else (12, 24):
         made = relaxing(tmp_path, half_shell(cells, mode, 1e-3, axisymmetric), time, cells)
         errors.append(abs(amplitude(made, mode, axisymmetric) / 0.5e-3 - 1))
         print(cells, errors[-1], made.newton.counts)
