@@ -44,7 +44,7 @@ class Curvature:
         self.area = fem.Function(young.function_space)
         self.area_form = fem.form(f.weight * ufl.TestFunction(young.function_space) * f.ds(f.parts["void"]))
         r = fields.domain.mesh.geometry.x[fields.node_of_dof, 0]
-        self.pole = motion.on_void & motion.held[:, 0] & (r == 0.0)
+        self.pole = motion.on_void & motion.held[:, 0] & (r == 0.0) & (f.kinematics == "axisymmetric")
         self.normal = fem.Function(fields.w.function_space)
         self.normal_form = fem.form(f.weight * ufl.dot(f.n, W) * f.ds(f.parts["void"]))
 
@@ -73,8 +73,7 @@ class Curvature:
         vector = self.vector.x.array.reshape(-1, self.motion.dim)[wall]
         # A wall that lies nearly flat at its edge tells little about its curvature along the electrolyte.
         kappa = -np.sum(vector * n, axis=1) / np.maximum(np.sum(n * n, axis=1), FLAT)
-        if self.fields.frame.kinematics == "axisymmetric":
-            kappa[self.pole[wall]] *= POLE
+        kappa[self.pole[wall]] *= POLE
         return kappa
 
     def _normals(self) -> Array:

@@ -26,7 +26,7 @@ from femli import forms_wall
 from femli.fields import Fields, add_ghosts
 from femli.motion import Motion
 from femli.solver_linear import direct
-from femli.walls import Curvature
+from femli.walls import POLE, Curvature
 
 Array = NDArray[np.float64]
 
@@ -57,6 +57,7 @@ class SurfaceDiffusion:
             matrix.assemble()
         first = Q.dofmap.index_map.local_range[0]
         self.wall = motion.on_void[: motion.owned]
+        self.factor = np.where(curvature.pole[: motion.owned], POLE, 1.0)  # see `Curvature.scalar`
         self.elsewhere = np.flatnonzero(~self.wall).astype(np.int32) + first
         self.work = fem.Function(Q)
         self.x, self.b = self.mass.createVecs()
@@ -112,7 +113,7 @@ class SurfaceDiffusion:
             matrix.assemble()
         curving = K.copy()  # M_L^-1 K
         area = self.curvature.area.x.array[: self.motion.owned]
-        self.x.array[:] = np.where(self.wall, 1 / np.where(self.wall, area, 1.0), 0.0)
+        self.x.array[:] = np.where(self.wall, self.factor / np.where(self.wall, area, 1.0), 0.0)
         curving.diagonalScale(L=self.x)
         system = K.matMult(curving)
         system.scale(float(k.surface_mobility.value))

@@ -94,7 +94,6 @@ def test_a_wave_on_a_flat_wall_decays(tmp_path: Path) -> None:
         order = np.argsort(x)
         amplitude = 2 * np.trapezoid((z * np.cos(np.pi * x))[order], x[order])
         errors.append(abs(amplitude / 0.5e-3 - 1))
-        print(cells, errors[-1], made.newton.counts, z.mean() - 1)
     assert errors[-1] < 2e-3
     assert min(np.log2(np.array(errors[:-1]) / errors[1:])) > 1.7, errors
 
@@ -140,13 +139,16 @@ MODES = [(False, 2, 12), (False, 3, 72), (True, 2, 24), (True, 4, 360)]
 def test_a_void_becomes_round(tmp_path: Path, axisymmetric: bool, mode: int, rate: float) -> None:
     # Exact: r = R + e cos(n t) decays with B n^2 (n^2 - 1)/R^4 (Mullins 1957), r = R + e P_n with
     # B (n - 1) n (n + 1) (n + 2)/R^4 (Nichols and Mullins 1965), to half of the first amplitude, 1e-3 R. The wall meets
-    # mirror and contact at 90 degrees. Cells and steps are halved together: order 2.
+    # mirror and contact at 90 degrees. Half the difference of e and -e: a sphere of cones does not quite rest. Cells and
+    # steps are halved together: order 2.
     case = femli.load(runs.written(tmp_path, TEXT))
     time = float(np.log(2) / (mobility(case) * rate))
     errors = []
-    for cells in (6, 12, 24) if axisymmetric else (12, 24):
-        made = relaxing(tmp_path, half_shell(cells, mode, 1e-3, axisymmetric), time, cells)
-        errors.append(abs(amplitude(made, mode, axisymmetric) / 0.5e-3 - 1))
-        print(cells, errors[-1], made.newton.counts)
-    assert errors[-1] < 1e-2
-    assert min(np.log2(np.array(errors[:-1]) / errors[1:])) > 1.7, errors
+    for cells in (12, 24) if mode == 3 else (6, 12):
+        found = [
+            amplitude(relaxing(tmp_path, half_shell(cells, mode, size, axisymmetric), time, cells), mode, axisymmetric)
+            for size in (1e-3, -1e-3)
+        ]
+        errors.append(abs((found[0] - found[1]) / 1e-3 - 1))
+    assert errors[1] < 0.03
+    assert np.log2(errors[0] / errors[1]) > 1.7, errors
