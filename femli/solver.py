@@ -34,6 +34,7 @@ from femli.walls_surface import SurfaceDiffusion
 Array = NDArray[np.float64]
 
 SUNK = 0.02  # a wall may sink this much into the electrolyte, over the size of its facets, before it is laid on it
+WALL_ITERATIONS = 8  # between walls and the curvature of where they go, with surface diffusion
 STILL = 1e-7  # um; a mesh that moves less in a step is at rest, and only round-off is left in its motion
 
 
@@ -332,7 +333,7 @@ class Newton:
             self.exchange.expect()
         if self.surface is not None:
             self.surface.expect(step.last_displacement, step.a2)
-        self.place(step)
+        self.place(step, 1)
         for _ in range(self.max_iterations):
             self.step_system.assemble([*rows, (self.slices[1], -self.motion.mismatch)])
             dx, dv = self._increment(self.step_system)
@@ -341,8 +342,6 @@ class Newton:
             distance = self._project()
             if self.exchange is not None:
                 self.exchange.correct(-step.a2 * step.last_increments[0])
-            if self.surface is not None:
-                self.surface.correct()
             moved = self.place(step)
             still = max(dx, self.potential_change) < 1e-2 * self.accuracy
             if distance < 0.1 * self.accuracy and still and moved < self.accuracy:
@@ -352,23 +351,39 @@ class Newton:
             f"velocity {dv:.1e}, mesh {moved:.1e})"
         )
 
-    def place(self, step: StepData) -> float:
-        """Let the mesh follow the metal; returns by how much that changed the step of a node, relative."""
+    def place(self, step: StepData, wall_iterations: int = WALL_ITERATIONS) -> float:
+        """Let the mesh follow the metal; returns by how much that changed the step of a node, relative.
+
+        Args:
+            step: what it starts from.
+            wall_iterations: at most, between walls and the curvature that drives diffusion along them.
+        """
         U = self.fields.displacement.x.array
         old = U.copy()
-        self.motion.follow()
-        self.motion.advance(step.positions, step.last_displacement, step.rate, step.a2)
-        if not self.comm.allreduce(bool(np.all(self.motion.volumes() > 0)), op=MPI.LAND):
-            raise NotConvergedError("the mesh turned inside out")
+        for _ in range(wall_iterations):
+            before = U.copy()
+            if self.surface is not None:
+                self.surface.correct()
+            self.motion.follow()
+            self.motion.advance(step.positions, step.last_displacement, step.rate, step.a2)
+            if not self.comm.allreduce(bool(np.all(self.motion.volumes() > 0)), op=MPI.LAND):
+                raise NotConvergedError("the mesh turned inside out")
+            if self.surface is None or self._way(before) < 1e-2 * self.accuracy:
+                break
         depth, where = self.motion.wall_depth()
         if depth > SUNK:
             raise NotConvergedError(f"a void wall goes through the electrolyte at {where:.4g} um")
         self._share_current()
-        before = float(self.fields.k.stack_pressure.value)
-        pushed = abs(self.load_stack(step.time) - before) / max(before, 1.0)
+        pressure = float(self.fields.k.stack_pressure.value)
+        pushed = abs(self.load_stack(step.time) - pressure) / max(pressure, 1.0)
         self._dress_walls()
+        return max(self._way(old), pushed)
+
+    def _way(self, old: Array) -> float:
+        """By how much displacements differ from `old` ones, over the largest; collective."""
+        U = self.fields.displacement.x.array
         change, size = largest(self.comm, np.max(np.abs(U - old), initial=0.0), np.max(np.abs(U), initial=0.0))
-        return max(change / max(size, STILL), pushed)
+        return change / max(size, STILL)
 
 
 def on_mesh(domain: Domain, case: Case, electrode: Electrode) -> Newton:

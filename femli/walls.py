@@ -76,11 +76,28 @@ class Curvature:
         kappa[self.pole[wall]] *= POLE
         return kappa
 
+    def bending(self, kappa: Array) -> Array:
+        """How kappa grows as walls move alike along their normals, kappa_1^2 + kappa_2^2 [1/um2]; not in 3D.
+
+        At the edge of a void such a motion changes the angle at the electrolyte as well, by -kappa_1 cot(theta).
+
+        Args:
+            kappa: at the nodes of walls [1/um].
+        """
+        wall = self.motion.on_void
+        hoop, weight = np.zeros_like(kappa), np.ones_like(kappa)
+        if self.fields.frame.kinematics == "axisymmetric":
+            r = self.fields.domain.mesh.geometry.x[self.fields.node_of_dof, 0][wall]
+            hoop = np.where(self.pole[wall], kappa / 2, -self._normals()[:, 0] / np.where(r > 0, r, 1.0))
+            weight = 2 * np.pi * r
+        edge = self.motion.on_triple[wall] / (np.tan(self.angle) * self.area.x.array[wall])
+        return np.asarray((kappa - hoop) ** 2 + hoop**2 - weight * edge * (kappa - hoop))
+
     def _normals(self) -> Array:
         """Directions out of the metal at the nodes of walls, without what symmetry or the contact holds; (nodes, dim).
 
         Where a wall ends its facets lie on one side of the node alone. Their normal is met half way by that of the wall
-        as it should end: normal to a mirror, at the contact angle. So a circle has the same curvature there as elsewhere.
+        as it should end: normal to a mirror, at the contact angle. So a circle is as curved there as elsewhere.
         """
         wall = self.motion.on_void
         _assemble(self.normal, self.normal_form)

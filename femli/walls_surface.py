@@ -2,13 +2,13 @@
 
 The metal that flows along a wall moves it by -div_s j_s, j_s = B grad_s kappa (kappa > 0 for a convex void). Curvature
 relaxes over a cell of size h in h^4/B; so that this does not bound the steps, kappa is that of the new wall. From a wall
-that is at hand, b away from the new one along the normal, it is kappa - M_L^-1 K b (K, M, M_L: stiffness, mass and lumped
-mass of P1 on the wall), and with what the walls are asked to move by,
+that is at hand, b away from the new one along the normal, it is kappa - M_L^-1 K b + (kappa_1^2 + kappa_2^2) b (K, M,
+M_L: stiffness, mass and lumped mass of P1 on the wall), and with what the walls are asked to move by,
 
-    a0 M b = B K (kappa - M_L^-1 K b) + rest,
+    a0 M b = B K (kappa - M_L^-1 K b + (kappa_1^2 + kappa_2^2) b) + rest,
 
-a small symmetric system on the nodes of walls. Once the Newton iteration has converged b is zero, and nothing of the
-linearisation is left: Barrett, Garcke and Nuernberg 2007 solve for the same two unknowns, position and curvature.
+a small system on the nodes of walls. This is repeated until the wall stays where it is: then b is zero, and nothing of
+the linearisation is left. Barrett, Garcke and Nuernberg (2007) solve for the same unknowns, position and curvature.
 """
 
 from typing import Any
@@ -80,18 +80,17 @@ class SurfaceDiffusion:
         return self._owned(self.supply)
 
     def expect(self, last: Array, a2: float) -> None:
-        """Before a step, with the mesh still where it ended last: the mesh has yet to go all the way.
+        """Before a step, with the mesh still where the last one left it: all of its way is to come.
 
         Args:
             last: displacement of the step before, at P1 dofs [um].
             a2: of the time discretisation [1/h].
         """
-        self.curvature.update()
         self.fields.w.x.array[:] = -a2 * last
-        self.correct()
 
     def correct(self) -> None:
         """Set the driving curvature to that of the wall that the velocities at hand will lead to; collective."""
+        self.curvature.update()
         wall = self.motion.on_void
         kappa = self.driving.x
         kappa.array[:] = 0.0
@@ -99,22 +98,27 @@ class SurfaceDiffusion:
         kappa.scatter_forward()
         rest = self._owned(self.gap) if self.motion.supply is None else self.motion.supply - self._owned(self.speed)
         self.b.array[:] = np.where(self.wall, self.flow() + rest, 0.0)
-        changes = self._change_of_curvature()
+        changes = self._change_of_curvature(kappa.array)
         kappa.array[: self.motion.owned] += changes
         kappa.scatter_forward()
         self.motion.surface = self.flow()
 
-    def _change_of_curvature(self) -> Array:
+    def _change_of_curvature(self, kappa: Array) -> Array:
         """Solve for the way to the new wall; returns the change of curvature that goes with it, owned dofs [1/um]."""
+        wall, owned = self.motion.on_void, self.motion.owned
         K, M, k = self.stiffness, self.mass, self.fields.k
         for matrix, form in ((K, self.stiffness_form), (M, self.mass_form)):
             matrix.zeroEntries()
             fem_petsc.assemble_matrix(matrix, form)
             matrix.assemble()
-        curving = K.copy()  # M_L^-1 K
-        area = self.curvature.area.x.array[: self.motion.owned]
+        curving = K.copy()  # M_L^-1 K - kappa_1^2 - kappa_2^2
+        area = self.curvature.area.x.array[:owned]
         self.x.array[:] = np.where(self.wall, self.factor / np.where(self.wall, area, 1.0), 0.0)
         curving.diagonalScale(L=self.x)
+        bending = np.zeros_like(kappa)
+        bending[wall] = self.curvature.bending(kappa[wall])
+        self.x.array[:] = -bending[:owned]
+        curving.setDiagonal(self.x, addv=PETSc.InsertMode.ADD)
         system = K.matMult(curving)
         system.scale(float(k.surface_mobility.value))
         system.axpy(float(k.rate.value), M, structure=PETSc.Mat.Structure.DIFFERENT_NONZERO_PATTERN)
@@ -122,6 +126,6 @@ class SurfaceDiffusion:
         ksp = direct(system)
         ksp.solve(self.b, self.x)
         curving.mult(self.x, self.b)
-        for owned in (ksp, system, curving):
-            owned.destroy()
+        for used in (ksp, system, curving):
+            used.destroy()
         return -np.asarray(self.b.array)
