@@ -34,7 +34,8 @@ from femli.walls_surface import SurfaceDiffusion
 Array = NDArray[np.float64]
 
 SUNK = 0.02  # a wall may sink this much into the electrolyte, over the size of its facets, before it is laid on it
-WALL_ITERATIONS = 8  # between walls and the curvature of where they go, with surface diffusion
+WALL_ITERATIONS = 10  # between walls and the curvature of where they go, with surface diffusion,
+WALL_STILL = 1e-10  # or until they move by this of their way: the metal behind them is so much slower
 STILL = 1e-7  # um; a mesh that moves less in a step is at rest, and only round-off is left in its motion
 
 
@@ -335,15 +336,17 @@ class Newton:
             self.surface.expect(step.last_displacement, step.a2)
         # Walls that move by themselves are held to more: what the last move is off in volume nothing makes up for.
         settled = self.accuracy if self.surface is None else 1e-2 * self.accuracy
-        self.place(step, 1)
+        self.place(step)
         for _ in range(self.max_iterations):
-            self.step_system.assemble([*rows, (self.slices[1], -self.motion.mismatch)])
+            own = () if self.surface is None else zip(self.slices[1:3], self.surface.rows(), strict=True)
+            self.step_system.assemble([*rows, *own, (self.slices[1], -self.motion.mismatch)])
             dx, dv = self._increment(self.step_system)
             if not np.isfinite(dx) or dx > 5:
                 raise NotConvergedError(f"the composition runs away (largest change {dx:.2g} in one iteration)")
             distance = self._project()
             if self.exchange is not None:
-                self.exchange.correct(-step.a2 * step.last_increments[0])
+                misfit = 0.0 if self.surface is None else self.surface.misfit
+                self.exchange.correct(-step.a2 * step.last_increments[0] - misfit)
             moved = self.place(step)
             still = max(dx, self.potential_change) < 1e-2 * self.accuracy
             if distance < 0.1 * self.accuracy and still and moved < settled:
@@ -353,16 +356,12 @@ class Newton:
             f"velocity {dv:.1e}, mesh {moved:.1e})"
         )
 
-    def place(self, step: StepData, wall_iterations: int = WALL_ITERATIONS) -> float:
-        """Let the mesh follow the metal; returns by how much that changed the step of a node, relative.
-
-        Args:
-            step: what it starts from.
-            wall_iterations: at most, between walls and the curvature that drives diffusion along them.
-        """
+    def place(self, step: StepData) -> float:
+        """Let the mesh follow the metal; returns by how much that changed the step of a node, relative."""
         U = self.fields.displacement.x.array
         old = U.copy()
-        for _ in range(wall_iterations):
+        way = np.inf
+        for _ in range(WALL_ITERATIONS):
             before = U.copy()
             if self.surface is not None:
                 self.surface.correct()
@@ -370,7 +369,11 @@ class Newton:
             self.motion.advance(step.positions, step.last_displacement, step.rate, step.a2)
             if not self.comm.allreduce(bool(np.all(self.motion.volumes() > 0)), op=MPI.LAND):
                 raise NotConvergedError("the mesh turned inside out")
-            if self.surface is None or self._way(before) < 1e-2 * self.accuracy:
+            if self.surface is None:
+                break
+            self.surface.measure(-step.a2 * step.last_increments[0])
+            last, way = way, self._way(before)
+            if way < WALL_STILL or way > last:  # a guess of velocities may lead nowhere
                 break
         depth, where = self.motion.wall_depth()
         if depth > SUNK:
