@@ -106,7 +106,10 @@ class SurfaceDiffusion:
 
     def rows(self) -> tuple[Array, Array]:
         """What the rows of volume and host get for the `misfit`, each zero in sum, owned P1 dofs; collective."""
-        host = (1 - self.fields.u.x.x.array[: self.motion.owned]) * self.misfit
+        k = self.fields.k
+        numbers = k._replace(volume_ratio=float(k.volume_ratio.value))
+        phi = laws.li_volume_fraction(self.fields.u.x.x.array[: self.motion.owned], numbers)
+        host = (1 - phi) * self.misfit
         return self._on_walls(self.misfit) - self.misfit, self._on_walls(host) - host
 
     def expect(self, last: Array, a2: float) -> None:

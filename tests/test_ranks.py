@@ -14,12 +14,15 @@ WALLS = runs.VOIDED.replace("Li-5Mg", "Li").replace(
     "[electrode]", "[interface]\nadhesion_strength = '1 MPa'\n[electrode]"
 )
 WALLS += '[wall]\nlithium = "exchange"\nsurface_tension = "0.416 J/m^2"\ncontact_angle = "60 deg"\n'
+# Walls along which metal diffuses, fast enough to change their shape.
+SURFACE = runs.VOIDED + '[wall]\nsurface_tension = "0.416 J/m^2"\nsurface_diffusivity = "1e-10 m^2/s"\n'
 CASES = {
     "1D": FOIL,
     "2D": runs.VOIDED,
     "axisymmetric": runs.AXISYMMETRIC,
     "electrolyte": ELECTROLYTE,
     "walls": WALLS,
+    "surface": SURFACE,
 }
 SAME = 1e-8
 
