@@ -1,9 +1,9 @@
 """Diffusion along the walls of voids, driven by differences of their curvature; the walls of the end of the step count.
 
 The metal that flows along a wall moves it by -div_s j_s, j_s = B grad_s kappa (kappa > 0 for a convex void). Curvature
-relaxes over a cell of size h in h^4/B; so that this does not bound the steps, kappa is that of the new wall. From a wall
-that is at hand, b away from the new one along the normal, it is kappa - M_L^-1 K b + (kappa_1^2 + kappa_2^2) b (K, M,
-M_L: stiffness, mass and lumped mass of P1 on the wall), and with what the walls are asked to move by,
+relaxes over a cell of size h in h^4/B; so that this does not bound the steps, kappa is that of the new wall. From the
+wall at hand, b away from the new one along the normal, it is kappa - M_L^-1 K b + (kappa_1^2 + kappa_2^2) b (K, M, M_L:
+stiffness, mass and lumped mass of P1 on the wall), and with what the walls are asked to move by,
 
     a0 M b = B K (kappa - M_L^-1 K b + (kappa_1^2 + kappa_2^2) b) + rest,
 

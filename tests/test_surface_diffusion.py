@@ -143,8 +143,8 @@ MODES = [(False, 2, 12), (False, 3, 72), (True, 2, 24), (True, 4, 360)]
 def test_a_void_becomes_round(tmp_path: Path, axisymmetric: bool, mode: int, rate: float) -> None:
     # Exact: r = R + e cos(n t) decays with B n^2 (n^2 - 1)/R^4 (Mullins 1957), r = R + e P_n with
     # B (n - 1) n (n + 1) (n + 2)/R^4 (Nichols and Mullins 1965), to half of the first amplitude, 1e-3 R. The wall meets
-    # mirror and contact at 90 degrees. Half the difference of e and -e: a sphere of cones does not quite rest. Order 2 in
-    # cells and steps, halved together.
+    # mirror and contact at 90 degrees. Half the difference of e and -e: a sphere of cones does not quite rest. Order 2
+    # in cells and steps, halved together.
     case = femli.load(runs.written(tmp_path, TEXT))
     time = float(np.log(2) / (mobility(case) * rate))
     errors = []
@@ -163,32 +163,36 @@ CAP = S.CAP.replace('creep_prefactor = "0.1', f'creep_prefactor = "{HARD}').repl
 )
 
 
-def enclosed(folder: Path, seeded: float, angle: float, size: float, **keys: object) -> Stepper:
+def enclosed(folder: Path, seeded: float, angle: float, size: float, axisymmetric: bool, **keys: object) -> Stepper:
     """A void in metal that walls enclose on all sides, the top included."""
-    text = CAP.format(seeded=seeded, angle=angle, size=size, gas=1, x=6, end=1000)
+    text = CAP.format(seeded=seeded, angle=angle, size=size, gas=1, x=0 if axisymmetric else 6, end=1000)
+    if axisymmetric:
+        text = text.replace("[geometry]\n", '[geometry]\nkind = "axisymmetric"\n')
     case = femli.load(runs.written(folder, text), keys)
     whole, _ = mesh_geometry.parted(case)
     tags = np.where(whole.facet_tags == BOUNDARIES["collector"], BOUNDARIES["side"], whole.facet_tags)
     return shells.built(case, whole._replace(facet_tags=tags))
 
 
-@pytest.mark.parametrize("angle", [65.0, 105.0])
-def test_a_cap_takes_the_contact_angle_by_diffusion_alone(tmp_path: Path, angle: float) -> None:
-    # Exact: half a circle becomes the cap of its area that meets the electrolyte at the contact angle (VB5), where
-    # kappa = sin(theta)/a is the same everywhere. Half a degree on four cells along its half width; the area is kept to
-    # 1e-8, and steps end hundreds of times longer than h^4/B.
-    made = enclosed(tmp_path, 90.0, angle, 0.5)
+@pytest.mark.parametrize(("angle", "axisymmetric"), [(65.0, False), (105.0, False), (70.0, True), (110.0, True)])
+def test_a_cap_takes_the_contact_angle_by_diffusion_alone(tmp_path: Path, angle: float, axisymmetric: bool) -> None:
+    # Exact: half a circle, or sphere, becomes the cap of its size that meets the electrolyte at the contact angle
+    #, where kappa = m sin(theta)/a is the same everywhere, m = 1 or 2. Half a degree on four cells along its half
+    # width; its size is kept to round-off, and steps end hundreds of times longer than h^4/B.
+    made = enclosed(tmp_path, 90.0, angle, 0.5, axisymmetric)
     B = mobility(made.case)
-    area = S.void_area(wall(made))
+    li = made.newton.totals()[0]
     steps = []
     while made.levels[0].time < 2 * 2.0**4 / B:
         steps.append(made.advance())
-    measured, off = S.fitted_angle(wall(made))
+    points = wall(made)
+    measured, off = S.fitted_angle(np.vstack([points, points * [-1, 1]]) if axisymmetric else points)
     assert measured == pytest.approx(angle, abs=0.5)
     assert off < 0.01
-    assert S.void_area(wall(made)) == pytest.approx(area, rel=1e-8)
-    half = np.ptp(wall(made)[wall(made)[:, 1] < 1e-9, 0]) / 2
-    assert made.newton.curvature.scalar() == pytest.approx(np.sin(np.radians(angle)) / half, rel=0.02)
+    assert made.newton.totals()[0] == pytest.approx(li, rel=1e-12)
+    half = points[points[:, 1] < 1e-9, 0].max() - (0 if axisymmetric else 6)
+    kappa = (2 if axisymmetric else 1) * np.sin(np.radians(angle)) / half
+    assert made.newton.curvature.scalar() == pytest.approx(kappa, rel=0.02)
     assert steps[-1].dt > 300 * 0.5**4 / B
     assert len(steps) < 40
 
@@ -197,7 +201,7 @@ def test_an_alloy_keeps_its_composition(tmp_path: Path) -> None:
     # Exact: metal of one composition that diffuses along walls keeps it everywhere, as both species go in their
     # proportion; Li and host are kept. Order of round-off and of solver.tolerance.
     keys = {"electrode.material": "Li-10Mg", "electrode.creep_scaling": "none", "interface.contact": "free_slip"}
-    made = enclosed(tmp_path, 60.0, 110.0, 0.5, **keys)
+    made = enclosed(tmp_path, 60.0, 110.0, 0.5, False, **keys)
     li, host = made.newton.totals()
     x, first = made.fields.u.x.x.array.copy(), wall(made).copy()
     for _ in range(20):
@@ -210,7 +214,7 @@ def test_an_alloy_keeps_its_composition(tmp_path: Path) -> None:
 def test_both_species_are_kept_where_composition_varies(tmp_path: Path) -> None:
     # Exact: nothing enters or leaves, whatever the composition along the wall.
     keys = {"electrode.material": "Li-10Mg", "electrode.creep_scaling": "none"}
-    made = enclosed(tmp_path, 60.0, 110.0, 0.5, **keys)
+    made = enclosed(tmp_path, 60.0, 110.0, 0.5, False, **keys)
     X = made.fields.u.x.function_space.tabulate_dof_coordinates()
     made.fields.u.x.x.array[:] -= 0.1 * np.exp(-(X[:, 1] ** 2))
     made.start()
@@ -237,6 +241,18 @@ def test_what_has_no_surface_diffusion_is_refused(tmp_path: Path, key: str, valu
     keys = {key: value} | ({"geometry.depth": "12 um", "geometry.voids.list": None} if value == 3 else {})
     with pytest.raises(CaseError, match=told):
         femli.load(path, {key: value for key, value in keys.items() if value is not None})
+
+
+@pytest.mark.slow
+def test_new_meshes_on_the_way(tmp_path: Path) -> None:
+    # Exact: Li and host of a whole run with new meshes are kept; the void keeps its area but for the creep of the metal
+    # (1e-3: what resampling of the wall by cubics may change, made up for by the collector).
+    case = femli.load(runs.ROOT / "cases" / "void_rounding.toml", {"stop.time": "2000 s"})
+    summary = femli.run(case, tmp_path / "out")
+    assert summary["remeshings"] >= 1
+    assert abs(summary["li_balance_error"]) < 1e-10
+    assert abs(summary["host_balance_error"]) < 1e-10
+    assert abs(summary["collector_shift_m"]) < 1e-3 * np.pi / 2 * 3e-6 / 8
 
 
 def test_walls_that_exchange_lithium_diffuse_as_well(tmp_path: Path) -> None:
