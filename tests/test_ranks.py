@@ -15,7 +15,10 @@ WALLS = runs.VOIDED.replace("Li-5Mg", "Li").replace(
 )
 WALLS += '[wall]\nlithium = "exchange"\nsurface_tension = "0.416 J/m^2"\ncontact_angle = "60 deg"\n'
 # Walls along which metal diffuses, fast enough to change their shape.
-SURFACE = runs.VOIDED + '[wall]\nsurface_tension = "0.416 J/m^2"\nsurface_diffusivity = "1e-10 m^2/s"\n'
+SURFACE = (
+    runs.VOIDED.replace('capacity = "0.001', 'capacity = "0.0001')
+    + '[wall]\nsurface_tension = "0.416 J/m^2"\nsurface_diffusivity = "1e-10 m^2/s"\n'
+)
 CASES = {
     "1D": FOIL,
     "2D": runs.VOIDED,

@@ -177,7 +177,7 @@ def enclosed(folder: Path, seeded: float, angle: float, size: float, axisymmetri
 @pytest.mark.parametrize(("angle", "axisymmetric"), [(65.0, False), (105.0, False), (70.0, True), (110.0, True)])
 def test_a_cap_takes_the_contact_angle_by_diffusion_alone(tmp_path: Path, angle: float, axisymmetric: bool) -> None:
     # Exact: half a circle, or sphere, becomes the cap of its size that meets the electrolyte at the contact angle
-    #, where kappa = m sin(theta)/a is the same everywhere, m = 1 or 2. Half a degree on four cells along its half
+    # , where kappa = m sin(theta)/a is the same everywhere, m = 1 or 2. Half a degree on four cells along its half
     # width; its size is kept to round-off, and steps end hundreds of times longer than h^4/B.
     made = enclosed(tmp_path, 90.0, angle, 0.5, axisymmetric)
     B = mobility(made.case)
