@@ -81,6 +81,12 @@ class Wall(Section):
     """Walls of voids."""
 
     surface_tension: SurfaceEnergyOrZero = preset("0 J/m^2", "Surface energy of the metal on void walls; 0: none.")
+    surface_diffusivity: OptionalDiffusivity = Field(
+        None,
+        description="Of metal along void walls, D_s, which evens out their curvature; needs surface_tension, "
+        "dimension 2. None where left out.",
+    )
+    surface_thickness: Length = preset("0.3 nm", "Of the layer in which metal diffuses along walls, delta_s.")
     lithium: Literal["blocked", "exchange"] = Field(
         "blocked",
         description="Whether Li leaves or enters the wall; exchange (pure Li): its potential is that of the wall.",
@@ -342,6 +348,14 @@ def contradictions(case: Case) -> list[str]:
         )
     if case.wall.lithium == "exchange" and not case.electrode.stress_coupling:
         found.append("wall.lithium: exchange: pressure alone drives Li to a wall; allowed: electrode.stress_coupling")
+    if case.wall.surface_diffusivity is not None and case.wall.surface_tension == 0.0:
+        found.append(
+            "wall.surface_diffusivity: without surface tension nothing drives it; allowed: add wall.surface_tension"
+        )
+    if case.wall.surface_diffusivity is not None and case.geometry.dimension == 3:
+        found.append(
+            "wall.surface_diffusivity: not in three dimensions; allowed: geometry.dimension = 2, plane or axisymmetric"
+        )
     if case.output.depths and case.geometry.dimension > 1:
         found.append("output.depths: the pressure varies along the contact; allowed: with geometry.dimension = 1")
     if max(case.output.depths, default=0.0) > case.geometry.electrode_thickness:

@@ -35,6 +35,7 @@ class Constants(NamedTuple):
         thermal_voltage: R T/F [V].
         interface_resistance: of the contact, over the flux of a current [V h/um].
         surface_tension: of void walls [MPa um].
+        surface_mobility: B = D_s delta_s gamma Omega_Li/(R T) of diffusion along void walls [um4/h].
         plate_stiffness: see `forms.rigid_plate` [MPa h].
         spring: stiffness of the stack behind the collector [MPa/um].
         rate: a0 of the time discretisation [1/h].
@@ -56,6 +57,7 @@ class Constants(NamedTuple):
     thermal_voltage: Any
     interface_resistance: Any
     surface_tension: Any
+    surface_mobility: Any
     plate_stiffness: Any
     spring: Any
     rate: Any
@@ -103,6 +105,14 @@ def flux_of_current(current_density: float, electrode: Electrode) -> float:
     return electrode.omega_li * current_density / units.F / units.LENGTH * units.TIME
 
 
+def _surface_mobility(case: Case, electrode: Electrode) -> float:
+    """B of Mullins, D_s delta_s gamma Omega_Li/(R T) [um4/h]; zero without diffusion along walls."""
+    wall = case.wall
+    thermal = units.R * electrode.temperature / electrode.omega_li
+    per_second = (wall.surface_diffusivity or 0.0) * wall.surface_thickness * wall.surface_tension / thermal
+    return per_second * units.TIME / units.LENGTH**4
+
+
 def _numbers(case: Case, electrode: Electrode) -> dict[str, float]:
     c0, c1 = electrode.log_diffusivity
     thermal = units.R * electrode.temperature / electrode.omega_li / units.STRESS
@@ -122,6 +132,7 @@ def _numbers(case: Case, electrode: Electrode) -> dict[str, float]:
         "thermal_voltage": units.R * electrode.temperature / units.F,
         "interface_resistance": case.interface.resistance / flux_of_current(1.0, electrode),
         "surface_tension": case.wall.surface_tension / (units.STRESS * units.LENGTH),
+        "surface_mobility": _surface_mobility(case, electrode),
         # Stresses are of the order of MPa and velocities of um/h: this makes the plate's waviness 1e-9 of its speed.
         "plate_stiffness": 1e9 * case.geometry.width / units.LENGTH,
         "spring": 0.0,
@@ -138,6 +149,7 @@ def frame_of(
     displacement: fem.Function,
     curvature: fem.Function | None = None,
     layer: forms_layer.Layer | None = None,
+    driving: fem.Function | None = None,
 ) -> forms.Frame:
     """Measures of a domain for the forms; a part that the mesh does not have integrates to zero."""
     mesh = domain.mesh
@@ -157,6 +169,7 @@ def frame_of(
         reference=ufl.JacobianInverse(mesh),
         curvature=curvature,
         layer=layer,
+        driving=driving,
     )
 
 
@@ -180,6 +193,8 @@ def create(domain: Domain, case: Case, electrode: Electrode) -> Fields:
     curvature = fem.Function(W, name="curvature") if tense else None
     layered = case.interface.layer_diffusivity is not None
     layer = forms_layer.Layer(fem.Function(u.x.function_space), fem.Function(u.x.function_space)) if layered else None
+    driven = tense and case.wall.surface_diffusivity is not None
+    driving = fem.Function(Q, name="driving") if driven else None
     w, displacement = fem.Function(W, name="w"), fem.Function(W, name="displacement")
     constants = {name: fem.Constant(mesh, float(value)) for name, value in _numbers(case, electrode).items()}
     return Fields(
@@ -190,7 +205,7 @@ def create(domain: Domain, case: Case, electrode: Electrode) -> Fields:
         displacement=displacement,
         x_old=fem.Function(u.x.function_space),
         k=Constants(**constants),
-        frame=frame_of(domain, w, displacement, curvature, layer),
+        frame=frame_of(domain, w, displacement, curvature, layer, driving),
         node_of_dof=nodes_of_dofs(Q),
     )
 

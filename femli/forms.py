@@ -44,6 +44,7 @@ class Frame(NamedTuple):
         reference: inverse of the cells' Jacobian: lengths in units of the cell [1/um].
         curvature: curvature vector of void walls (P1 vector) [1/um]; None without surface tension.
         layer: of hcp phase on the contact; None where the case has none.
+        driving: curvature of void walls that drives surface diffusion (P1) [1/um]; None without it.
     """
 
     dx: Any
@@ -59,6 +60,7 @@ class Frame(NamedTuple):
     reference: Any
     curvature: Any = None
     layer: Any = None
+    driving: Any = None
 
 
 def momentum(t: Expr, u: Unknowns, s: Any, k: Any, f: Frame) -> Expr:
@@ -114,11 +116,13 @@ def volume_balance(q: Expr, u: Unknowns, k: Any, f: Frame) -> Expr:
     """Balance of volume, the sum of the balances of Li and host (phi + 1 - phi = 1).
 
     Strong:  div v + div j = 0,  j.n = Omega_Li i_n/F on the contact, 0 elsewhere
-    Weak:    a0 [int_new q - int_old q] - int (v - w + j) . grad q + int_contact j_n q, plus older increments
+    Weak:    a0 [int_new q - int_old q] - int (v - w + j) . grad q + int_contact j_n q, plus older increments,
+             less what diffuses along walls
     """
     flux = u.v - f.w + laws.li_flux(u.x, u.p, k)
     form = k.rate * volume_increment(q, f) - f.weight * ufl.dot(flux, ufl.grad(q)) * f.dx
-    return form + f.weight * k.contact_flux * q * f.ds(f.parts["contact"])
+    form += f.weight * k.contact_flux * q * f.ds(f.parts["contact"])
+    return form if f.driving is None else form - forms_wall.surface_supply(q, 1, k, f)
 
 
 def stream_diffusivity(u: Unknowns, k: Any, f: Frame) -> Expr:
@@ -144,11 +148,13 @@ def host_balance(q: Expr, u: Unknowns, x_old: Expr, k: Any, f: Frame) -> Expr:
 
     Strong:  d(1 - phi)/dt + div((1 - phi) v) = 0
     Weak:    a0 [int_new (1 - phi) q - int_old (1 - phi_old) q] - int (1 - phi) (v - w) . grad q
-             + int tau ((v - w) . grad(1 - phi)) ((v - w) . grad q), plus older increments
+             + int tau ((v - w) . grad(1 - phi)) ((v - w) . grad q), plus older increments, less its share of what
+             diffuses along walls
     """
     host, slip = 1 - laws.li_volume_fraction(u.x, k), u.v - f.w
     carried = host - stream_diffusivity(u, k, f) * ufl.dot(slip, ufl.grad(host))
-    return k.rate * host_increment(q, u, x_old, k, f) - f.weight * carried * ufl.dot(slip, ufl.grad(q)) * f.dx
+    form = k.rate * host_increment(q, u, x_old, k, f) - f.weight * carried * ufl.dot(slip, ufl.grad(q)) * f.dx
+    return form if f.driving is None else form - forms_wall.surface_supply(q, host, k, f)
 
 
 def frozen_volume(q: Expr, u: Unknowns, k: Any, f: Frame) -> Expr:

@@ -57,6 +57,20 @@ def surface_tension(t: Expr, k: Any, f: Any) -> Expr:
     return f.weight * k.surface_tension * ufl.dot(f.curvature, t) * f.ds(f.parts["void"])
 
 
+def along(q: Expr, f: Any) -> Expr:
+    """Gradient of a scalar along a wall [1/um]."""
+    return ufl.grad(q) - ufl.dot(ufl.grad(q), f.n) * f.n
+
+
+def surface_supply(q: Expr, content: Expr, k: Any, f: Any) -> Expr:
+    """What diffusion along walls brings: to the metal's volume (`content` 1), or of a species with that content.
+
+    Strong:  -div_s (content j_s), j_s = B grad_s kappa along the wall, none past its edges
+    Weak:    int_void content j_s . grad_s q
+    """
+    return f.weight * content * k.surface_mobility * ufl.dot(along(f.driving, f), along(q, f)) * f.ds(f.parts["void"])
+
+
 def wall_supply(q: Expr, u: Any, k: Any, f: Any) -> Expr:
     """What flows to a wall that exchanges Li, lattice and Li together: int (v + j).n q over void walls.
 

@@ -41,7 +41,7 @@ def _iterative(matrix: PETSc.Mat, kind: str, pc: str) -> PETSc.KSP:
 class Motion:
     """Mesh velocity and node positions of one mesh.
 
-    Walls of voids follow the metal, or, where Li enters or leaves them, what `supply` says.
+    Walls of voids follow the metal, or, where Li enters or leaves them, what `supply` says; `surface` comes on top.
 
     Args:
         fields: what the run owns; `fields.w` is set here.
@@ -49,6 +49,7 @@ class Motion:
 
     def __init__(self, fields: Fields) -> None:
         self.supply: Array | None = None  # int w.n q of void walls that is asked for, owned P1 dofs [um^dim/h]
+        self.surface: Array | None = None  # what diffusion along walls adds to it
         self.fields = fields
         mesh = fields.domain.mesh
         self.mesh, self.dim = mesh, mesh.geometry.dim
@@ -138,6 +139,7 @@ class Motion:
     def release_edges(self) -> None:
         """Let the edges of voids be matched along the contact like any node of a wall, not carried by the metal."""
         self.carried[:] = False
+        self.sharing.destroy()
         self.sharing = self._sharing()
 
     def _matching_forms(self) -> None:
@@ -230,6 +232,9 @@ class Motion:
         add_ghosts(slip)
         if self.supply is not None:
             self._ask_for_supply(slip, self.supply)
+        if self.surface is not None:
+            slip.x.array[: self.owned] += self.surface
+            slip.x.scatter_forward()
         mass = self._mass()
         system = self.sharing.matMult(mass)
         free = self.moving & ~self.carried & (np.linalg.norm(m, axis=1) > 0)

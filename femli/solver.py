@@ -31,10 +31,13 @@ from femli.solver_data import Counts, Stack, StepData
 from femli.solver_linear import LinearSystem, NotConvergedError
 from femli.units import STRESS, TIME
 from femli.walls import Curvature, Exchange
+from femli.walls_surface import SurfaceDiffusion
 
 Array = NDArray[np.float64]
 
 SUNK = 0.02  # a wall may sink this much into the electrolyte, over the size of its facets, before it is laid on it
+WALL_ITERATIONS = 10  # between walls and the curvature of where they go, with surface diffusion,
+WALL_STILL = 1e-10  # or until they move by this of their way: the metal behind them is so much slower
 STILL = 1e-7  # um; a mesh that moves less in a step is at rest, and only round-off is left in its motion
 
 
@@ -68,6 +71,8 @@ class Newton:
         self.curvature = Curvature(fields, motion, case)
         self.exchange: Exchange | None = None
         self.layer = LayerState(fields) if fields.frame.layer is not None else None
+        driven = fields.frame.driving is not None
+        self.surface = SurfaceDiffusion(fields, motion, self.curvature) if driven else None
         self._rows()
         self._forms(case, electrode)
         self._points()
@@ -79,8 +84,9 @@ class Newton:
         """Give back what PETSc holds, for the mesh motion as well; nothing works afterwards."""
         for system in (self.step_system, self.frozen_system, self.motion):
             system.close()
-        if self.electrolyte is not None:
-            self.electrolyte.close()
+        for part in (self.electrolyte, self.surface):
+            if part is not None:
+                part.close()
 
     def _rows(self) -> None:
         spaces = [u.function_space for u in self.fields.u]
@@ -335,18 +341,24 @@ class Newton:
         if self.exchange is not None:
             self._share_current()  # a resumed run has not done so yet
             self.exchange.expect()
+        if self.surface is not None:
+            self.surface.expect(step.last_displacement, step.a2)
+        # Walls that move by themselves are held to more: what the last move is off in volume nothing makes up for.
+        settled = self.accuracy if self.surface is None else 1e-2 * self.accuracy
         self.place(step)
         for _ in range(self.max_iterations):
-            self.step_system.assemble([*rows, (self.slices[1], -self.motion.mismatch)])
+            own = () if self.surface is None else zip(self.slices[1:3], self.surface.rows(), strict=True)
+            self.step_system.assemble([*rows, *own, (self.slices[1], -self.motion.mismatch)])
             dx, dv = self._increment(self.step_system)
             if not np.isfinite(dx) or dx > 5:
                 raise NotConvergedError(f"the composition runs away (largest change {dx:.2g} in one iteration)")
             distance = self._project()
             if self.exchange is not None:
-                self.exchange.correct(-step.a2 * step.last_increments[0])
+                misfit = 0.0 if self.surface is None else self.surface.misfit
+                self.exchange.correct(-step.a2 * step.last_increments[0] - misfit)
             moved = self.place(step)
             still = max(dx, self.potential_change) < 1e-2 * self.accuracy
-            if distance < 0.1 * self.accuracy and still and moved < self.accuracy:
+            if distance < 0.1 * self.accuracy and still and moved < settled:
                 if self.layer is not None:
                     self.layer.end()
                 return self.counts
@@ -359,21 +371,37 @@ class Newton:
         """Let the mesh follow the metal; returns by how much that changed the step of a node, relative."""
         U = self.fields.displacement.x.array
         old = U.copy()
-        self.motion.follow()
-        self.motion.advance(step.positions, step.last_displacement, step.rate, step.a2)
-        if not self.comm.allreduce(bool(np.all(self.motion.volumes() > 0)), op=MPI.LAND):
-            raise NotConvergedError("the mesh turned inside out")
+        way = np.inf
+        for _ in range(WALL_ITERATIONS):
+            before = U.copy()
+            if self.surface is not None:
+                self.surface.correct()
+            self.motion.follow()
+            self.motion.advance(step.positions, step.last_displacement, step.rate, step.a2)
+            if not self.comm.allreduce(bool(np.all(self.motion.volumes() > 0)), op=MPI.LAND):
+                raise NotConvergedError("the mesh turned inside out")
+            if self.surface is None:
+                break
+            self.surface.measure(-step.a2 * step.last_increments[0])
+            last, way = way, self._way(before)
+            if way < WALL_STILL or way > last:  # a guess of velocities may lead nowhere
+                break
         depth, where = self.motion.wall_depth()
         if depth > SUNK:
             raise NotConvergedError(f"a void wall goes through the electrolyte at {where:.4g} um")
         if self.layer is not None:
             self.layer.spread()
         self._share_current()
-        before = float(self.fields.k.stack_pressure.value)
-        pushed = abs(self.load_stack(step.time) - before) / max(before, 1.0)
+        pressure = float(self.fields.k.stack_pressure.value)
+        pushed = abs(self.load_stack(step.time) - pressure) / max(pressure, 1.0)
         self._dress_walls()
+        return max(self._way(old), pushed)
+
+    def _way(self, old: Array) -> float:
+        """By how much displacements differ from `old` ones, over the largest; collective."""
+        U = self.fields.displacement.x.array
         change, size = largest(self.comm, np.max(np.abs(U - old), initial=0.0), np.max(np.abs(U), initial=0.0))
-        return max(change / max(size, STILL), pushed)
+        return change / max(size, STILL)
 
 
 def on_mesh(domain: Domain, case: Case, electrode: Electrode) -> Newton:

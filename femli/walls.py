@@ -34,17 +34,18 @@ class Curvature:
     def __init__(self, fields: Fields, motion: Motion, case: Case) -> None:
         self.fields, self.motion = fields, motion
         self.vector = fields.frame.curvature
+        self.angle = np.radians(case.wall.contact_angle)
         if self.vector is None:
             return
         f = fields.frame
         young = fem.Function(fields.u.p.function_space)
-        young.x.array[motion.on_triple] = np.cos(np.radians(case.wall.contact_angle))
+        young.x.array[motion.on_triple] = np.cos(self.angle)
         W = ufl.TestFunction(fields.w.function_space)
         self.variation = bound(forms_wall.area_variation(W, young, f))
         self.area = fem.Function(young.function_space)
         self.area_form = bound(f.weight * ufl.TestFunction(young.function_space) * f.ds(f.parts["void"]))
         r = fields.domain.mesh.geometry.x[fields.node_of_dof, 0]
-        self.pole = motion.on_void & motion.held[:, 0] & (r == 0.0)
+        self.pole = motion.on_void & motion.held[:, 0] & (r == 0.0) & (f.kinematics == "axisymmetric")
         self.normal = fem.Function(fields.w.function_space)
         self.normal_form = bound(f.weight * ufl.dot(f.n, W) * f.ds(f.parts["void"]))
 
@@ -61,20 +62,57 @@ class Curvature:
         self.vector.x.scatter_forward()  # a rank may see a node on a mirror plane without seeing the plane
 
     def pressure(self) -> Array:
-        """Gamma kappa at the nodes of walls, kappa > 0 for a convex void [MPa], in the order of `motion.on_void`."""
+        """Gamma kappa at the nodes of walls [MPa], in the order of `motion.on_void`."""
+        return float(self.fields.k.surface_tension.value) * self.scalar()
+
+    def scalar(self) -> Array:
+        """Curvature kappa at the nodes of walls, > 0 for a convex void [1/um], in the order of `motion.on_void`."""
         wall = self.motion.on_void
         if self.vector is None:
             return np.zeros(int(wall.sum()))
-        _assemble(self.normal, self.normal_form)
-        n = self.normal.x.array.reshape(-1, self.motion.dim)[wall]
-        n = n / np.linalg.norm(n, axis=1)[:, None]
-        n[self.motion.held[wall]] = 0.0
+        n = self._normals()
         vector = self.vector.x.array.reshape(-1, self.motion.dim)[wall]
         # A wall that lies nearly flat at its edge tells little about its curvature along the electrolyte.
         kappa = -np.sum(vector * n, axis=1) / np.maximum(np.sum(n * n, axis=1), FLAT)
+        kappa[self.pole[wall]] *= POLE
+        return kappa
+
+    def bending(self, kappa: Array) -> Array:
+        """How kappa grows as walls move alike along their normals, kappa_1^2 + kappa_2^2 [1/um2]; not in 3D.
+
+        At the edge of a void such a motion changes the angle at the electrolyte as well, by -kappa_1 cot(theta).
+
+        Args:
+            kappa: at the nodes of walls [1/um].
+        """
+        wall = self.motion.on_void
+        hoop, weight = np.zeros_like(kappa), np.ones_like(kappa)
         if self.fields.frame.kinematics == "axisymmetric":
-            kappa[self.pole[wall]] *= POLE
-        return float(self.fields.k.surface_tension.value) * kappa
+            r = self.fields.domain.mesh.geometry.x[self.fields.node_of_dof, 0][wall]
+            hoop = np.where(self.pole[wall], kappa / 2, -self._normals()[:, 0] / np.where(r > 0, r, 1.0))
+            weight = 2 * np.pi * r
+        edge = self.motion.on_triple[wall] / (np.tan(self.angle) * self.area.x.array[wall])
+        return np.asarray((kappa - hoop) ** 2 + hoop**2 - weight * edge * (kappa - hoop))
+
+    def _normals(self) -> Array:
+        """Directions out of the metal at the nodes of walls, without what symmetry or the contact holds; (nodes, dim).
+
+        Where a wall ends its facets lie on one side of the node alone. Their normal is met half way by that of the wall
+        as it should end: normal to a mirror, at the contact angle. So a circle is as curved there as elsewhere.
+        """
+        wall = self.motion.on_void
+        _assemble(self.normal, self.normal_form)
+        n = self.normal.x.array.reshape(-1, self.motion.dim)[wall]
+        n = n / np.linalg.norm(n, axis=1)[:, None]
+        held, edge = self.motion.held[wall], self.motion.on_triple[wall]
+        along = np.where(held, 0.0, n)
+        asked = along / np.maximum(np.linalg.norm(along, axis=1), 1e-12)[:, None]
+        asked[edge] *= np.sin(self.angle)
+        asked[edge, -1] = np.cos(self.angle)
+        ends = held.any(axis=1)
+        n[ends] = (n[ends] + asked[ends]) / (1 + np.sum(n[ends] * asked[ends], axis=1))[:, None]
+        n[held] = 0.0
+        return np.asarray(n)
 
 
 class Exchange:
@@ -94,7 +132,10 @@ class Exchange:
         q = ufl.TestFunction(fields.u.p.function_space)
         self.row = bound(volume_row)
         self.flow = bound(forms_wall.wall_supply(q, fields.u, fields.k, fields.frame))
-        self.speed = bound(forms_wall.wall_speed(q, fields.frame))
+        speed = forms_wall.wall_speed(q, fields.frame)
+        if fields.frame.driving is not None:  # is in the row as well, and moves the walls by itself
+            speed -= forms_wall.surface_supply(q, 1, fields.k, fields.frame)
+        self.speed = bound(speed)
         motion.release_edges()  # Li moves them as well, and metal that hardly creeps does not
         self.work = fem.Function(fields.u.p.function_space)
 

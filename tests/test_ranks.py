@@ -16,12 +16,18 @@ WALLS = runs.VOIDED.replace("Li-5Mg", "Li").replace(
 WALLS += '[wall]\nlithium = "exchange"\nsurface_tension = "0.416 J/m^2"\ncontact_angle = "60 deg"\n'
 # A voided foil over an electrolyte, coarse, for a few steps.
 FEW = ELECTROLYTE.replace('"0.4 um"', '"1 um"').replace('edge_size = "0.2 um"', 'edge_size = "0.5 um"')
+# Walls along which metal diffuses, fast enough to change their shape.
+SURFACE = (
+    runs.VOIDED.replace('capacity = "0.001', 'capacity = "0.0001')
+    + '[wall]\nsurface_tension = "0.416 J/m^2"\nsurface_diffusivity = "1e-10 m^2/s"\n'
+)
 CASES = {
     "1D": FOIL,
     "2D": runs.VOIDED,
     "axisymmetric": runs.AXISYMMETRIC,
     "electrolyte": ELECTROLYTE,
     "walls": WALLS,
+    "surface": SURFACE,
 }
 SAME = 1e-8
 
