@@ -218,12 +218,13 @@ def test_a_crack_grows_where_its_mean_traction_reaches_the_strength(
     assert happened["event [-]"].tolist() == ["debond"] * (3 if grows else 1)  # on both sides
 
 
-def test_without_strength_nothing_pulls_and_nothing_sinks(tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", [cases.CYCLE, cases.AXISYMMETRIC], ids=["2D", "axisymmetric"])
+def test_without_strength_nothing_pulls_and_nothing_sinks(tmp_path: Path, text: str) -> None:
     # Exact (Signorini): after the active set has come to rest no node of the contact carries tension, no node that has
     # let go sinks; tension beforehand was a fifth of the pressures and more.
     keys: dict[str, object] = {"interface.adhesion_strength": "0 MPa", "opening.averaging_length": "0 um"}
     keys |= {"geometry.mesh.interface_size": "0.5 um", "geometry.mesh.growth": 1.8, "geometry.mesh.edge_size": "0.3 um"}
-    _, evolution = opened(tmp_path, femli.load(runs.written(tmp_path, cases.CYCLE), keys))
+    _, evolution = opened(tmp_path, femli.load(runs.written(tmp_path, text), keys))
     _, before, _ = bottom(evolution)
     scale = float(np.abs(evolution.stepper.fields.u.p.x.array).max())
     evolution.watch()
