@@ -79,6 +79,9 @@ until = { capacity = "0.003 mAh/cm^2" }
 current_density = "1 mA/cm^2"
 until = { capacity = "0.003 mAh/cm^2" }
 """
+# The right half of it as a body of revolution.
+AXISYMMETRIC = CYCLE.replace('x = "6 um"', 'x = "0 um"').replace('"12 um"', '"6 um"')
+AXISYMMETRIC = AXISYMMETRIC.replace("[geometry]\n", '[geometry]\nkind = "axisymmetric"\n')
 
 
 def opened(folder: Path, case: Case) -> tuple[Recorder, OpeningEvolution]:

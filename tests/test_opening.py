@@ -186,13 +186,13 @@ def strip(tmp_path_factory: pytest.TempPathFactory) -> OpeningEvolution:
 
 def test_an_unbonded_strip_opens_as_a_crack(strip: OpeningEvolution) -> None:
     # Exact (row of cracks under internal pressure, Westergaard 1939, in creep: displacement -> speed, (1 - nu)/G ->
-    # 1/(2 eta); one strip alone is VB10 with the sign turned): speed of the wall to 1.5 %, traction from a tenth of the
-    # width beyond the tip to 3 %; the contact that is left carries all of the load.
+    # 1/(2 eta); one strip alone is VB10 with the sign turned): speed of the wall (0.6 %), traction from a tenth of the
+    # width beyond the tip (0.4 %), both to 1 %; the contact that is left carries all of the load.
     x, traction, rise = bottom(strip)
     x = x - MIDDLE
     inner, outer = np.abs(x) < 0.8 * HALF, (np.abs(x) > 1.2 * HALF) & (np.abs(x) < 2 * HALF)
-    np.testing.assert_allclose(rise[inner], rise_of_strips(x[inner]), rtol=0.015)
-    np.testing.assert_allclose(traction[outer] + 1.0, traction_of_strips(x[outer]), rtol=0.03)
+    np.testing.assert_allclose(rise[inner], rise_of_strips(x[inner]), rtol=0.01)
+    np.testing.assert_allclose(traction[outer] + 1.0, traction_of_strips(x[outer]), rtol=0.01)
     t, area = Criteria(strip.stepper.fields, strip.case).traction()
     assert float(t @ area) == pytest.approx(-1.0 * WIDTH + 3.0 * 2 * HALF, rel=1e-6)
 
@@ -218,12 +218,13 @@ def test_a_crack_grows_where_its_mean_traction_reaches_the_strength(
     assert happened["event [-]"].tolist() == ["debond"] * (3 if grows else 1)  # on both sides
 
 
-def test_without_strength_nothing_pulls_and_nothing_sinks(tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", [cases.CYCLE, cases.AXISYMMETRIC], ids=["2D", "axisymmetric"])
+def test_without_strength_nothing_pulls_and_nothing_sinks(tmp_path: Path, text: str) -> None:
     # Exact (Signorini): after the active set has come to rest no node of the contact carries tension, no node that has
     # let go sinks; tension beforehand was a fifth of the pressures and more.
     keys: dict[str, object] = {"interface.adhesion_strength": "0 MPa", "opening.averaging_length": "0 um"}
     keys |= {"geometry.mesh.interface_size": "0.5 um", "geometry.mesh.growth": 1.8, "geometry.mesh.edge_size": "0.3 um"}
-    _, evolution = opened(tmp_path, femli.load(runs.written(tmp_path, cases.CYCLE), keys))
+    _, evolution = opened(tmp_path, femli.load(runs.written(tmp_path, text), keys))
     _, before, _ = bottom(evolution)
     scale = float(np.abs(evolution.stepper.fields.u.p.x.array).max())
     evolution.watch()
