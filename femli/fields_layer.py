@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from femli import forms_layer
 from femli.errors import SolveError
 from femli.fields import Fields, add_ghosts, total
+from femli.fields_forms import bound
 
 Array = NDArray[np.float64]
 
@@ -38,8 +39,8 @@ class LayerState:
         self.owned = space.dofmap.index_map.size_local
         q, f, u = ufl.TestFunction(space), fields.frame, fields.u
         contact = f.ds(f.parts["contact"])
-        self.share_form = fem.form(f.weight * q * contact)
-        self.growth_form = fem.form(forms_layer.host_out(q, u, fields.k, f))
+        self.share_form = bound(f.weight * q * contact)
+        self.growth_form = bound(forms_layer.host_out(q, u, fields.k, f))
         self.nodal = fem.Function(space)
         self.content, self.added = np.zeros_like(u.x.x.array), np.zeros_like(u.x.x.array)
         self.before, self.echo = self.content, self.added

@@ -24,6 +24,7 @@ from petsc4py import PETSc
 
 from femli import forms, forms_wall, laws
 from femli.fields import Fields, add_ghosts, total
+from femli.fields_forms import bound
 from femli.motion import Motion
 from femli.solver_linear import direct
 from femli.walls import POLE, Curvature
@@ -44,17 +45,17 @@ class SurfaceDiffusion:
         f, Q = fields.frame, fields.u.p.function_space
         q, a = ufl.TestFunction(Q), ufl.TrialFunction(Q)
         self.driving = f.driving
-        self.supply = fem.form(forms_wall.surface_supply(q, 1, fields.k, f))
-        self.gap = fem.form(f.weight * ufl.dot(fields.u.v - f.w, f.n) * q * f.ds(f.parts["void"]))
-        self.speed = fem.form(forms_wall.wall_speed(q, f))
+        self.supply = bound(forms_wall.surface_supply(q, 1, fields.k, f))
+        self.gap = bound(f.weight * ufl.dot(fields.u.v - f.w, f.n) * q * f.ds(f.parts["void"]))
+        self.speed = bound(forms_wall.wall_speed(q, f))
         growth = fields.k.rate * forms.volume_growth(f) - ufl.tr(laws.velocity_gradient(f.w, f.kinematics, f.r))
-        self.misfit_form = fem.form(f.weight * growth * q * f.dx)
+        self.misfit_form = bound(f.weight * growth * q * f.dx)
         self.misfit = np.zeros(motion.owned)
         ds = f.ds(f.parts["void"])
-        self.stiffness_form = fem.form(f.weight * ufl.dot(forms_wall.along(a, f), forms_wall.along(q, f)) * ds)
-        self.mass_form = fem.form(f.weight * a * q * ds)
+        self.stiffness_form = bound(f.weight * ufl.dot(forms_wall.along(a, f), forms_wall.along(q, f)) * ds)
+        self.mass_form = bound(f.weight * a * q * ds)
         # Filled by a form on the cells, so that every row has its diagonal entry; its values are not used.
-        whole = fem.form(a * q * f.dx)
+        whole = bound(a * q * f.dx)
         self.stiffness, self.mass = (fem_petsc.assemble_matrix(whole) for _ in range(2))
         for matrix in (self.stiffness, self.mass):
             matrix.assemble()
