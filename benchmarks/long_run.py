@@ -8,6 +8,8 @@ at the end. A run that ends before is counted as far as it went.
 """
 
 import argparse
+import contextlib
+import itertools
 import json
 import os
 import platform
@@ -81,10 +83,8 @@ def member(kind: str, steps: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "case.toml"
         path.write_text(KINDS[kind], encoding="utf-8")
-        try:
+        with contextlib.suppress(EnoughError):
             femli.run(femli.load(path), Path(folder) / "out", on_step=watch)
-        except EnoughError:
-            pass
         events = Path(folder) / "out" / "events.csv"
         lines = events.read_text(encoding="utf-8").splitlines()[1:] if events.exists() else []
     print(json.dumps({"samples": samples, "steps": count, "meshes": sum("remesh" in line for line in lines)}))
@@ -104,7 +104,7 @@ def rows(kind: str, found: dict[str, Any]) -> list[str]:
     """Rows of the table, one an interval."""
     out = []
     samples = found["samples"]
-    for (a, began, _), (b, ended, memory) in zip(samples[:-1], samples[1:], strict=True):
+    for (a, began, _), (b, ended, memory) in itertools.pairwise(samples):
         out.append(f"| {kind} | {a + 1} to {b} | {(ended - began) / (b - a) * 1e3:.1f} | {memory:.0f} |")
     return out
 
@@ -115,7 +115,7 @@ def verdict(kind: str, found: dict[str, Any]) -> str:
     told = f"{kind}: {found['steps']} steps, {found['meshes']} new meshes"
     if len(samples) < 4:
         return f"{told}; too short to compare."
-    speed = [(e[1] - b[1]) / (e[0] - b[0]) for b, e in zip(samples[:-1], samples[1:], strict=True)]
+    speed = [(e[1] - b[1]) / (e[0] - b[0]) for b, e in itertools.pairwise(samples)]
     return (
         f"{told}; seconds a step, last over second part: {speed[-1] / speed[1]:.2f}; memory from the second part to "
         f"the last: {samples[-1][2] - samples[2][2]:+.0f} MB."

@@ -164,10 +164,12 @@ def sizes(dofs: float, void: bool) -> tuple[float, float]:
 
 def versions() -> str:
     """What was run."""
-    from importlib.metadata import version
+    from importlib.metadata import distributions, version
 
-    names = ("dolfinx-solver-real", "petsc4py", "numpy")
-    return f"Python {sys.version.split()[0]}, " + ", ".join(f"{name} {version(name)}" for name in names)
+    names = ("dolfinx-solver-real", "fenics-dolfinx", "numpy")
+    installed = {str(found.metadata["Name"]).lower() for found in distributions()}
+    told = [f"{name} {version(name)}" for name in names if name in installed]
+    return ", ".join([f"Python {sys.version.split()[0]}", *told])
 
 
 def line(what: str, ranks: int, linear: str, found: dict[str, Any], against: dict[str, Any] | None) -> str:
@@ -203,7 +205,8 @@ def main() -> None:
         member(*json.loads(options.member))
         return
     head = (
-        f"| problem | dofs | ranks | solver | making [s] | start [s]: Newton (linear) | Newton | Krylov each: mean (most) | "
+        f"| problem | dofs | ranks | solver | making [s] | start [s]: Newton (linear) | Newton | "
+        "Krylov each: mean (most) | "
         f"{' | '.join(PARTS)} | iteration [s] | assembly | GB | times faster | times smaller |"
     )
     lines = [head, "|---" * (13 + len(PARTS)) + "|"]
