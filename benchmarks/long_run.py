@@ -49,7 +49,7 @@ half_width = "3 um"
 height = "1.5 um"
 """
 KINDS = {
-    "line through a foil": LINE + TAIL.format(capacity=5, step=10),
+    "line through a foil": LINE + TAIL.format(capacity=5, step=7),
     "plane section with a void": VOIDED + TAIL.format(capacity=5, step=10),
 }
 
