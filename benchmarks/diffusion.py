@@ -1,6 +1,6 @@
 """The limit of pure diffusion: femli beside a plain DOLFINx script on the same mesh and the same time steps.
 
-    .venv/bin/python benchmarks/diffusion.py [--size 1.0] [--steps 20] [-o benchmarks/diffusion.md]
+    .venv/bin/python benchmarks/diffusion.py [--size 2] [--steps 20] [-o benchmarks/diffusion.md]
 
 A plane foil of Li-5Mg without voids, pressure not coupled. The script solves one equation for x on a mesh that stands
 still, with the stream of metal that one dimension prescribes, backward Euler, Newton and MUMPS, its matrix kept: what a
@@ -116,7 +116,7 @@ def timed(advance: Any, steps: int) -> float:
 def main() -> int:
     """Parse the options, run both, print and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--size", type=float, default=1.0, help="of cells [um]")
+    parser.add_argument("--size", type=float, default=2.0, help="of cells [um] [2]")
     parser.add_argument("--steps", type=int, default=20, help="[20]")
     parser.add_argument("--step", type=float, default=4.0, help="seconds; a rung 2^(k/4) [4]")
     parser.add_argument("-o", "--output", type=Path, help="also write the table there")
