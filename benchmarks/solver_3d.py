@@ -47,26 +47,37 @@ VOID = '[[geometry.voids.list]]\nx = "6 um"\ny = "6 um"\nhalf_width = "2 um"\nhe
 PARTS = ("assembly", "set-up", "Krylov", "motion", "creep law")
 
 
-def member(size: float, largest: float, void: bool, linear: str, steps: int) -> None:
-    """One run, in this process and its ranks; prints what was measured as JSON."""
+def problem(size: float, largest: float, void: bool, linear: str) -> Any:
+    """The stepper of a block with cells of these sizes [um], not started; collective."""
     from mpi4py import MPI
 
-    from femli import (
-        case,
-        fields,
-        mesh,
-        mesh_resolution,
-        motion,
-        solver,
-        solver_block,
-        solver_linear,
-        solver_multigrid,
-        stepper,
-    )
+    from femli import case, fields, mesh, mesh_resolution, motion, solver, stepper
 
     # A foil without voids is laterally uniform and gets four columns; here it is to be refined in all directions.
     mesh_resolution.COLUMNS[3] = 10_000
-    comm, spent = MPI.COMM_WORLD, dict.fromkeys(PARTS, 0.0)
+    comm = MPI.COMM_WORLD
+    folder = comm.bcast(tempfile.mkdtemp(prefix="femli-solver-3d-") if comm.rank == 0 else None)
+    path = Path(folder) / "case.toml"
+    if comm.rank == 0:
+        text = CASE.format(size=size, largest=largest, void=VOID if void else "", linear=linear)
+        path.write_text(text, encoding="utf-8")
+    comm.barrier()
+    settings = case.load(path)
+    comm.barrier()
+    if comm.rank == 0:
+        path.unlink()
+        Path(folder).rmdir()
+    electrode = settings.electrode_properties()
+    owned = fields.create(mesh.build(settings, comm), settings, electrode)
+    newton = solver.Newton(owned, motion.Motion(owned), settings, electrode)
+    return stepper.Stepper(newton, settings)
+
+
+def watched() -> dict[str, float]:
+    """Processor seconds of each part of a solve from now on, summed as the parts run."""
+    from femli import solver, solver_block, solver_linear, solver_multigrid
+
+    spent = dict.fromkeys(PARTS, 0.0)
 
     def timed(owner: type, name: str, part: str) -> None:
         inner: Callable[..., Any] = getattr(owner, name)
@@ -89,17 +100,18 @@ def member(size: float, largest: float, void: bool, linear: str, steps: int) -> 
     timed(solver_multigrid.VelocityMultigrid, "refresh", "set-up")
     timed(solver.Newton, "place", "motion")
     timed(solver.Newton, "_project", "creep law")
-    folder = comm.bcast(tempfile.mkdtemp(prefix="femli-solver-3d-") if comm.rank == 0 else None)
-    path = Path(folder) / "case.toml"
-    if comm.rank == 0:
-        text = CASE.format(size=size, largest=largest, void=VOID if void else "", linear=linear)
-        path.write_text(text, encoding="utf-8")
-    comm.barrier()
-    settings = case.load(path)
-    electrode = settings.electrode_properties()
-    owned = fields.create(mesh.build(settings, comm), settings, electrode)
-    newton = solver.Newton(owned, motion.Motion(owned), settings, electrode)
-    march = stepper.Stepper(newton, settings)
+    return spent
+
+
+def member(size: float, largest: float, void: bool, linear: str, steps: int) -> None:
+    """One run, in this process and its ranks; prints what was measured as JSON."""
+    from mpi4py import MPI
+
+    comm, spent = MPI.COMM_WORLD, watched()
+    began = time.process_time()
+    march = problem(size, largest, void, linear)
+    newton, owned = march.newton, march.fields
+    made = time.process_time() - began
     counted: list[int] = []
     increment = newton.step_system.solve
 
@@ -107,9 +119,9 @@ def member(size: float, largest: float, void: bool, linear: str, steps: int) -> 
         counted.append(increment())
         return counted[-1]
 
-    newton.step_system.solve = solve  # type: ignore[method-assign]
+    newton.step_system.solve = solve
     march.start()
-    start = newton.counts
+    start, ready = newton.counts, time.process_time() - began
     spent.update(dict.fromkeys(PARTS, 0.0))
     for _ in range(steps):
         march.advance()
@@ -119,18 +131,20 @@ def member(size: float, largest: float, void: bool, linear: str, steps: int) -> 
         "newton": len(counted),
         "krylov": [sum(counted) / len(counted), max(counted)],
         "start": [start.newton, start.linear],
+        "seconds": [comm.allreduce(value, op=MPI.MAX) for value in (made, ready - made)],
         "parts": {name: comm.allreduce(value, op=MPI.MAX) / len(counted) for name, value in spent.items()},
         "memory": comm.allreduce(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) / 2**20,
     }
     if comm.rank == 0:
-        path.unlink()
-        Path(folder).rmdir()
         print(json.dumps(found))
 
 
-def run(size: float, largest: float, void: bool, linear: str, ranks: int, steps: int) -> dict[str, Any] | None:
-    """A run in processes of its own; None where it failed (out of memory, say)."""
-    launch = [str(Path(sys.executable).parent / "mpiexec"), "-n", str(ranks)] if ranks > 1 else []
+def run(
+    size: float, largest: float, void: bool, linear: str, ranks: int, steps: int, launcher: str = ""
+) -> dict[str, Any] | None:
+    """A run in processes of its own, started by `launcher` (mpiexec beside Python); None where it failed."""
+    given = launcher.format(ranks=ranks).split() or [str(Path(sys.executable).parent / "mpiexec"), "-n", str(ranks)]
+    launch = given if ranks > 1 or launcher else []
     words = ["--member", json.dumps([size, largest, void, linear, steps])]
     command = [*launch, sys.executable, str(Path(__file__).resolve()), *words]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(TOP)}
@@ -148,6 +162,16 @@ def sizes(dofs: float, void: bool) -> tuple[float, float]:
     return round(largest * 0.4, 4), round(largest, 4)
 
 
+def versions() -> str:
+    """What was run."""
+    from importlib.metadata import distributions, version
+
+    names = ("dolfinx-solver-real", "fenics-dolfinx", "numpy")
+    installed = {str(found.metadata["Name"]).lower() for found in distributions()}
+    told = [f"{name} {version(name)}" for name in names if name in installed]
+    return ", ".join([f"Python {sys.version.split()[0]}", *told])
+
+
 def line(what: str, ranks: int, linear: str, found: dict[str, Any], against: dict[str, Any] | None) -> str:
     """A row of the table."""
     parts = found["parts"]
@@ -159,7 +183,8 @@ def line(what: str, ranks: int, linear: str, found: dict[str, Any], against: dic
     mean, most = found["krylov"]
     times = " | ".join(f"{parts[name]:.2f}" for name in PARTS)
     share = f"{100 * parts['assembly'] / whole:.0f} %"
-    start = f"{found['start'][0]} ({found['start'][1]})"
+    made, ready = found["seconds"]
+    start = f"{made:.0f} | {ready:.0f}: {found['start'][0]} ({found['start'][1]})"
     return (
         f"| {what} | {found['dofs']} | {ranks} | {linear} | {start} | {found['newton']} | {mean:.1f} ({most}) | "
         f"{times} | {whole:.2f} | {share} | {found['memory']:.2f} | {ratios} |"
@@ -180,10 +205,11 @@ def main() -> None:
         member(*json.loads(options.member))
         return
     head = (
-        f"| problem | dofs | ranks | solver | start: Newton (linear) | Newton | Krylov each: mean (most) | "
+        f"| problem | dofs | ranks | solver | making [s] | start [s]: Newton (linear) | Newton | "
+        "Krylov each: mean (most) | "
         f"{' | '.join(PARTS)} | iteration [s] | assembly | GB | times faster | times smaller |"
     )
-    lines = [head, "|---" * (12 + len(PARTS)) + "|"]
+    lines = [head, "|---" * (13 + len(PARTS)) + "|"]
     print("\n".join(lines), flush=True)
     for void in (False, True):
         for dofs in options.dofs:

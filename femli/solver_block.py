@@ -39,12 +39,14 @@ class Approximation(NamedTuple):
     """What the preconditioner is made of.
 
     Attributes:
+        velocity: forms whose sum is the velocity block.
         trailing: square array of forms, the approximate Schur complement.
         coarse: the velocity block on P1.
         space, coarse_space: P2 and P1 of the velocity.
         coarse_conditions: what holds the velocity, on P1.
     """
 
+    velocity: list[fem.Form]
     trailing: Any
     coarse: Any
     space: fem.FunctionSpace
@@ -78,17 +80,23 @@ class BlockSolver(LinearSystem):
         self.keep = keep
         self.near, self.split = approximation, int(offsets[1])
         self.dimension = self.L[0].mesh.topology.dim
-        self.blocks = [
-            [self.a[0][0], [self.a[0][1:]]],
-            [[[row[0]] for row in self.a[1:]], [row[1:] for row in self.a[1:]]],
-        ]
+        rows = range(len(self.a))
+        self.blocks: dict[tuple[int, int], list[fem.Form]] = {
+            (i, j): [form] for i, row in enumerate(self.a) for j, form in enumerate(row) if form.integral_types
+        }
+        self.blocks[0, 0] = approximation.velocity
+        # In 3D the velocity enters the volume row as minus the transpose of the pressure force, to the last digit.
+        mirrored = self.dimension == 3
+        if mirrored:
+            del self.blocks[1, 0]
         # Blocked storage of the velocity halves the time of assembly, and index traffic afterwards.
-        made = [
-            [fem_petsc.create_matrix(form, "baij" if i == j == 0 else None) for j, form in enumerate(row)]
-            for i, row in enumerate(self.blocks)
-        ]
-        self.parts: list[list[PETSc.Mat]] = made
-        self.A = PETSc.Mat().createNest(made, comm=made[0][0].getComm())
+        self.parts = {
+            at: fem_petsc.create_matrix(f[0], "baij" if at == (0, 0) else None) for at, f in self.blocks.items()
+        }
+        whole: list[list[Any]] = [[self.parts.get((i, j)) for j in rows] for i in rows]
+        if mirrored:
+            whole[1][0] = minus_transpose(self.parts[0, 1])
+        self.A = PETSc.Mat().createNest(whole, comm=self.parts[0, 0].getComm())
         self.A.setUp()
         self.trailing = matrix_form(approximation.trailing, self.dimension)
         self.S = fem_petsc.create_matrix(self.trailing)
@@ -104,7 +112,7 @@ class BlockSolver(LinearSystem):
         prefix, comm, near = self.expert.prefix, self.A.getComm(), self.near
         velocity = [bc for bc in self.conditions if near.space._cpp_object.contains(bc._cpp_object.function_space)]
         self.multigrid = VelocityMultigrid(
-            self.parts[0][0],
+            self.parts[0, 0],
             near.space,
             near.coarse_space,
             matrix_form(near.coarse, self.dimension),
@@ -133,22 +141,23 @@ class BlockSolver(LinearSystem):
         self.ksp.setFromOptions()
         self.most = self.ksp.max_it
         self.r_trailing, self.y = self.S.createVecLeft(), self.S.createVecRight()
-        A00 = self.parts[0][0]
-        self.r_velocity, self.v, self.coupled = A00.createVecLeft(), A00.createVecRight(), A00.createVecLeft()
+        fine = self.parts[0, 0]
+        self.r_velocity, self.v, self.coupled = fine.createVecLeft(), fine.createVecRight(), fine.createVecLeft()
+        self.pressure = self.parts[0, 1].createVecRight()
 
     def assemble(self, history: list[tuple[slice, Array]]) -> None:
         """Residual, matrix and preconditioner at the current state, as in `LinearSystem`."""
-        for forms, matrices in zip(self.blocks, self.parts, strict=True):
-            for form, matrix in zip(forms, matrices, strict=True):
-                self._fill(matrix, form)
+        for at, forms in self.blocks.items():
+            self._fill(self.parts[at], *forms)
         self.A.assemble()
         self.history = history
         self.residual(history)
 
-    def _fill(self, matrix: PETSc.Mat, form: Any) -> None:
+    def _fill(self, matrix: PETSc.Mat, *forms: Any) -> None:
         matrix.zeroEntries()
-        fem_petsc.assemble_matrix(matrix, form, bcs=self.conditions)
-        matrix.assemble()
+        for form in forms:
+            fem_petsc.assemble_matrix(matrix, form, bcs=self.conditions)
+            matrix.assemble()
 
     def solve(self) -> int:
         """Solve A dx = b to a relative residual; the increment is in `dx`. Returns the Krylov iterations.
@@ -157,7 +166,7 @@ class BlockSolver(LinearSystem):
             NotConvergedError: the system is not finite, or neither Krylov nor, where small, direct solver succeed.
             CaseError: an expert option that nothing reads.
         """
-        if not np.isfinite([self.b.norm(), *(M.norm() for row in self.parts for M in row)]).all():
+        if not np.isfinite([self.b.norm(), *(part.norm() for part in self.parts.values())]).all():
             raise NotConvergedError("the linear system is not finite")
         iterations = 0
         self.ksp.setInitialGuessNonzero(False)
@@ -215,8 +224,27 @@ class BlockSolver(LinearSystem):
         self.r_trailing.array[:] = values[self.split :]
         self.schur.solve(self.r_trailing, self.y)
         out[self.split :] = self.y.array_r
-        self.parts[0][1].mult(self.y, self.coupled)
+        self.pressure.array[:] = self.y.array_r[: self.pressure.getLocalSize()]
+        self.parts[0, 1].mult(self.pressure, self.coupled)
         self.r_velocity.array[:] = values[: self.split]
         self.r_velocity.axpy(-1.0, self.coupled)
         self.multigrid.pc.apply(self.r_velocity, self.v)
         out[: self.split] = self.v.array_r
+
+
+class _MinusTranspose:
+    """What PETSc asks of a matrix that is minus the transpose of another."""
+
+    def __init__(self, matrix: PETSc.Mat) -> None:
+        self.matrix = matrix
+
+    def mult(self, whole: PETSc.Mat, x: PETSc.Vec, y: PETSc.Vec) -> None:
+        """Minus the transpose times x, in y."""
+        self.matrix.multTranspose(x, y)
+        y.scale(-1.0)
+
+
+def minus_transpose(matrix: PETSc.Mat) -> PETSc.Mat:
+    """Minus the transpose of a matrix, with the values that it has when used; PETSc's own cannot be scaled."""
+    rows, columns = matrix.getSizes()
+    return PETSc.Mat().createPython((columns, rows), _MinusTranspose(matrix), comm=matrix.getComm())
