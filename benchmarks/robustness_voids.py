@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +171,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("-o", "--output", type=Path, default=Path("robustness_voids.csv"))
     parser.add_argument("--most-voids", type=int, default=20, help="voids of the fullest geometry")
     parser.add_argument("--solid", action="store_true", help="3D blocks, on few cells")
+    parser.add_argument("--again", action="store_true", help="run those of the table anew that met no stop reason")
     parser.add_argument("--loud", action="store_true", help="show what the members say")
     parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)  # a member's process
     return parser.parse_args()
@@ -187,11 +188,12 @@ def main() -> int:
     rows: list[dict[str, Any]] = []
     if words.output.exists():
         with words.output.open(newline="", encoding="utf-8") as file:
-            rows = [row for row in csv.DictReader(file) if row["end"] not in ("killed", "crash")]
+            rows = [row for row in csv.DictReader(file) if good(row) or not words.again]
     done = {int(row["number"]) for row in rows}
     left = [n for n in range(words.first, words.first + words.count) if n not in done]
     with ThreadPoolExecutor(words.jobs) as pool:
-        for row in pool.map(lambda n: member(n, words), left):
+        for ended in as_completed([pool.submit(member, n, words) for n in left]):
+            row = ended.result()
             rows.append(row)
             rows.sort(key=lambda r: int(r["number"]))
             with words.output.open("w", newline="", encoding="utf-8") as file:
