@@ -10,9 +10,9 @@ and one length, S0 and l of `femli.scales`. So the load at which the section's r
 P_c/S0 = f(R/l), which is computed once and then read for every current, radius, surface energy and alloy (the alloy
 as long as its composition is uniform: at the start).
 
-(b) A flat-topped slit in plane strain, one every so many micrometres: `grow` where its section grows; else `split`
-where the middle of its roof would come down before its shoulders do, at the speeds of the moment, `collapse` where the
-shoulders come down first. docs/void-fate.md says what comes out, and what this leaves out.
+(b) A flat-topped slit in plane strain, one every so many micrometres: `grow` where its section grows; else, at the
+speeds of the moment, `split` where the middle of its roof would come down before its shoulders, `collapse` where the
+shoulders come down first or all of it at once. docs/void-fate.md says what comes out, and what this leaves out.
 """
 
 import argparse
@@ -38,13 +38,13 @@ OVER_LAYER = (0.03, 0.1, 0.2, 0.35, 0.6, 1.0, 1.7, 2.6, 3.8, 5.0, 6.5, 8.0)  # R
 RADII = (0.2, 0.5, 1.0, 2.0, 5.0)  # um
 CURRENTS = np.geomspace(1e-3, 2.0, 34)  # mA/cm2
 NO_LOAD = 1e-3  # of S0: as good as none
-LEAST = 0.02  # rates of the section below this, over that of the foil, count as none
 
 WIDTHS = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)  # um
 SPACINGS = (10.0, 30.0, 100.0, 200.0)  # um
 SLIT = {"aspect": 0.1, "power": 6.0, "thickness": 50.0}
 LOADS = ((0.05, 0.05), (0.31, 1.0))  # mA/cm2, MPa
 SHOULDER = 0.7  # of the half width
+EVEN = 0.05  # a roof whose parts come down within this share of the time comes down as a block
 
 log = logging.getLogger("void_fate")
 
@@ -85,10 +85,12 @@ def critical_load(cell: VoidCell, ratio: float) -> tuple[float, float]:
     return float(brentq(growth, NO_LOAD, 1.5, xtol=2e-4, rtol=1e-4)), free
 
 
-def master(over_layer: tuple[float, ...] = OVER_LAYER, cells: Cells = FINE) -> pd.DataFrame:
+def master(
+    over_layer: tuple[float, ...] = OVER_LAYER, cells: Cells = FINE, voids: tuple[Lone, ...] = LONE
+) -> pd.DataFrame:
     """P_c/S0 by R/l for lone voids."""
     rows = []
-    for lone in LONE:
+    for lone in voids:
         cell = lone.cell(cells)
         for ratio in over_layer:
             load, free = critical_load(cell, ratio)
@@ -131,7 +133,7 @@ def pressures(table: pd.DataFrame, currents: np.ndarray = CURRENTS) -> pd.DataFr
     """Critical stack pressures [MPa] by current and radius, with and without surface tension; nan: there is none."""
     rows = []
     for name, electrode in electrodes().items():
-        for lone in LONE:
+        for lone in (v for v in LONE if (table[["void", "walls"]] == list(v)).all(axis=1).any()):
             if lone.lithium == "exchange" and name != "Li":
                 continue  # an alloy's host would be left on the wall
             f, m = reader(table, lone), 2 if lone.kind == "hemisphere" else 1
@@ -157,7 +159,9 @@ def fate(growth: float, shoulder: float) -> str:
     """What becomes of a void; `shoulder` from `lead`."""
     if growth > 0:
         return "grow"
-    return "collapse" if 0 < shoulder < 1 else "split"
+    if abs(shoulder - 1) < EVEN:
+        return "collapse at once"
+    return "collapse from its edges" if 0 < shoulder < 1 else "split"
 
 
 def fates(widths: tuple[float, ...] = WIDTHS, spacings: tuple[float, ...] = SPACINGS) -> pd.DataFrame:

@@ -46,11 +46,12 @@ def test_a_void_much_smaller_than_the_layer_sees_uniform_tension(exchanging: obj
     assert fate.critical_load(exchanging, 0.03)[0] == pytest.approx(1.0, abs=0.03)
 
 
-def test_creep_closes_a_lone_hemisphere(exchanging: object) -> None:
+def test_creep_closes_a_lone_hemisphere() -> None:
     # Independent: closure of half a sphere in a large shell of power-law metal (`shells.closure`), here without
-    # current and with a blocked wall, where the section's rate over the opening is 2 dR/dt. The cell is a box, not a
-    # shell; of its size only 1 - (R/b)^(3/n) is left.
+    # current, a blocked wall and nothing that diffuses; there the section's rate over the opening is 2 dR/dt. The cell
+    # is a box, not a shell; of its size only 1 - (R/b)^(3/n) is left, between b = 300 R and b = 300 R sqrt(2).
     made = fate.LONE[1].cell()
+    made.newton.fields.k.pressure_coupling.value = 0.0
     wall = made.wall(1e-9, 5.0)
     recession = made.newton.applied_flux
     law = made.newton.law
@@ -90,28 +91,23 @@ def test_fates_by_hand() -> None:
     assert fate.lead(even, 2.0) == pytest.approx(1.0)
     slow = even._replace(fall=np.where(place[:, 0] > 1.0, 0.5, 1.0))
     assert fate.lead(slow, 2.0) == pytest.approx(2.0)
-    assert [fate.fate(*pair) for pair in ((-1, 0.9), (-1, 1.1), (-1, -3.0), (1, 0.9))] == [
-        "collapse",
-        "split",
-        "split",
-        "grow",
-    ]
+    ends = [fate.fate(*pair) for pair in ((-1, 0.5), (-1, 1.01), (-1, 2.0), (-1, -3.0), (1, 0.9))]
+    assert ends == ["collapse from its edges", "collapse at once", "split", "split", "grow"]
 
 
 def test_the_study_at_a_small_size(tmp_path: Path) -> None:
     # Exact: the table read back at its own points; no critical pressure beyond the largest R/l that grows; S0 less
     # 2 gamma/R stands beside it. Order: exchange grows where blocked walls do, and further.
-    table = fate.master((0.2, 2.0), cell.COARSE)
-    read = {lone: fate.reader(table, lone) for lone in fate.LONE}
+    table = fate.master((0.2, 7.0), cell.COARSE, fate.LONE[:2])
+    read = {lone: fate.reader(table, lone) for lone in fate.LONE[:2]}
     first = table[table["R/l [-]"] == 0.2].set_index(["void", "walls"])["P_c/S0 [-]"]
-    for lone in fate.LONE:
+    for lone in fate.LONE[:2]:
         assert read[lone](0.2) == pytest.approx(first[tuple(lone)], rel=1e-9)
         assert np.isnan(read[lone](50.0))
     assert read[fate.LONE[0]](0.2) > read[fate.LONE[1]](0.2) > 0
     critical = fate.pressures(table, np.array([0.01, 0.31]))
     tension = critical["S0 [MPa]"] - critical["S0 - m gamma/R [MPa]"]
-    hemispheres = critical["void"] == "hemisphere"
-    assert (tension * critical["R [um]"])[hemispheres].to_numpy() == pytest.approx(0.832)
+    assert (tension * critical["R [um]"]).to_numpy() == pytest.approx(0.832)
     slits = fate.fates((2.0,), (20.0,))
     assert len(slits) == 4
     assert set(slits["fate"]) <= set(sys.modules["void_fate_figure"].FATES)
