@@ -107,7 +107,7 @@ def test_pressure_force_is_the_transpose_of_volume(tmp_path: Path) -> None:
     volume = petsc.assemble_matrix(solver.a[1][0], bcs=solver.conditions)
     volume.assemble()
     assert np.abs(force).max() > 0.01
-    assert dense(volume) == pytest.approx(-force.T, abs=1e-12)
+    assert np.abs(dense(volume) + force.T).max() < 1e-12
 
 
 def test_velocity_block_of_the_kernel(tmp_path: Path) -> None:
@@ -118,13 +118,13 @@ def test_velocity_block_of_the_kernel(tmp_path: Path) -> None:
     compiled.assemble()
     assert len(solver.blocks[0, 0]) == 2
     expected = dense(compiled)
-    assert dense(solver.parts[0, 0]) == pytest.approx(expected, rel=1e-12, abs=1e-13 * np.abs(expected).max())
+    assert np.abs(dense(solver.parts[0, 0]) - expected).max() < 1e-13 * np.abs(expected).max()
     # Without the plate, a billion times the rest, round-off is that of the metal.
     solver = system(newton(tmp_path, VOIDED))
     compiled = petsc.assemble_matrix(solver.a[0][0], bcs=solver.conditions)
     compiled.assemble()
     expected = dense(compiled)
-    assert dense(solver.parts[0, 0]) == pytest.approx(expected, rel=1e-12, abs=1e-14 * np.abs(expected).max())
+    assert np.abs(dense(solver.parts[0, 0]) - expected).max() < 1e-14 * np.abs(expected).max()
 
 
 def test_coarse_velocity_is_the_galerkin_product(tmp_path: Path) -> None:
