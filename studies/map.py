@@ -1,6 +1,7 @@
 """The map of deaths: depletion or voids, over Mg content, current density, stack pressure and temperature.
 
-    python studies/map.py -o results/map -j 2          (--quick: only the runs that the figure shows)
+    python studies/map.py -o results/map -j 2          (--quick: only the runs that the figure shows,
+                                                       --base: one law over Mg, current and temperature)
 
 Laterally uniform (1D) foils of Li-Mg, 100 um, are stripped until the contact reaches the bcc limit, as one sweep: with
 D of the local composition and the creep law of Aspinall 2024 over all of Mg, current and temperature; at 30 degC also
@@ -153,13 +154,15 @@ def main() -> int:
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the runs and what is made of them")
     parser.add_argument("-j", "--jobs", type=int, help="runs at once [all cores]")
     parser.add_argument("--quick", action="store_true", help="only the runs that the figure shows")
+    parser.add_argument("--base", action="store_true", help="also all Mg, i and T with the law of Aspinall 2024")
     parser.add_argument("--flaw", type=float, default=2.0, choices=RADII, help="flaw radius of the figure [um]")
     parser.add_argument("--gamma", type=float, default=SURFACE_ENERGY, help="surface energy [J/m2]")
     parser.add_argument("--figures", type=Path, help="a copy of the figure goes there")
     parser.add_argument("--table", type=Path, help="a copy of the table goes there")
     options = parser.parse_args()
     logging.getLogger("femli").setLevel(logging.ERROR)
-    wanted = [point for point in points() if in_figure(point) or not options.quick]
+    some = options.quick or options.base
+    wanted = [p for p in points() if not some or in_figure(p) or (options.base and p[3:] == Point(0, 0, 0)[3:])]
     spread = [point.inputs() for point in wanted]
     how = Members.model_validate({"keep": "history"})
     plan = Plan("map", members_of(CASE, Path(__file__), {}, spread), how)

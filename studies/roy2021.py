@@ -29,7 +29,7 @@ Z = 5e-4  # ohm m2, 5 ohm cm2
 LENGTH = KAPPA * Z * 1e6  # um, 20
 FACTORS = (0.1, 0.2, 0.5, 1.0, 1.5, 2.0, 3.0, 3.5, 4.0, 4.5, 5.0, 10.0, 20.0, 30.0, 50.0, 100.0)
 RATIOS = (10.0, 20.0, 25.0, 30.0, 35.0, 45.0, 60.0)
-EXPONENTS = (1.0, 5.0)
+EXPONENTS = (1.0, 5.0, 20.0)
 ASKED = (15.0, 60.0)  # widths of 600 um, which should close, and 2400 um, which should open
 # Reference values of two independent computations, of a disk.
 INDEPENDENT = {0.1: 1.055, 0.5: 1.219, 1.0: 1.379, 5.0: 2.190, 10.0: 2.859, 100.0: 8.131}

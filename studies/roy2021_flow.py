@@ -21,7 +21,7 @@ from petsc4py import PETSc
 from femli import laws, mesh, mesh_electrolyte, mesh_foil
 from femli.electrolyte_conduction import conduct, contact_profile
 
-LADDER = (1.0, 2.5, 5.0)  # exponents on the way to the one that is asked for
+LADDER = (1.0, 2.5, 5.0, 10.0, 20.0)  # exponents on the way to the one that is asked for
 FAR = 12.0  # size of the domains over the patch
 REGULAR = 1e-4  # strain rate over v/a below which the metal is Newtonian
 STIFF = 1e4  # of a rigid plate against the metal under it
