@@ -156,7 +156,8 @@ def main() -> None:
         for what in ("mean", "middle", "least"):
             at = 2 * LENGTH * crossing(rows["a/(kappa Z)"].to_numpy(), rows[what].to_numpy(), 0.0)
             largest = 2 * LENGTH * RATIOS[-1]
-            said = f"changes sign at a width of {at:.0f} um" if np.isfinite(at) else f"down up to {largest:.0f} um"
+            way = "down" if (rows[what] > 0).all() else "up"
+            said = f"changes sign at a width of {at:.0f} um" if np.isfinite(at) else f"{way} up to {largest:.0f} um"
             log.info("m = %g, %s, %s velocity of the face: %s", m, name, what, said)
     tried = faces(VARIANTS, ASKED, (5.0,))
     tried.to_csv(folder / "variants.csv", index=False, float_format="%.4g")
