@@ -72,8 +72,10 @@ def test_a_killed_sweep_goes_on_to_the_same_table(done: Path, tmp_path: Path) ->
 
 
 def test_an_interrupted_sweep_says_so(tmp_path: Path) -> None:
-    # Exact: exit code 5, one line that says how to go on, a table of all members, workers gone.
-    file, out = sweep_files.write(tmp_path, PRESSURES), tmp_path / "out"
+    # Exact: exit code 5, one line that says how to go on, a table of all members, workers gone. So many members that
+    # they cannot all have ended before the signal arrives.
+    many = 'grid.load.stack_pressure = { from = "1 MPa", to = "4 MPa", count = 60 }\n'
+    file, out = sweep_files.write(tmp_path, many), tmp_path / "out"
     process = sweep_files.start("sweep", str(file), "-o", str(out), "-j", "1")
     while not list(out.glob("members/*/summary.json")):
         time.sleep(0.02)
@@ -82,7 +84,7 @@ def test_an_interrupted_sweep_says_so(tmp_path: Path) -> None:
     assert process.returncode == 5
     assert "femli: interrupted; the same command goes on" in output
     assert "Traceback" not in output
-    assert len(table(out)) == 4
+    assert len(table(out)) == 60
 
 
 def test_failures_stay_where_they_are(tmp_path: Path) -> None:
