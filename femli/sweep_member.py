@@ -66,7 +66,8 @@ def prepare(sweep: str, session: str) -> dict[str, Any]:
         nothing that members need; executorlib asks for a table.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the sweep's to answer
-    threading.Thread(target=_watch, args=(Path(sweep) / SESSION, session), daemon=True).start()
+    if present(Path(sweep) / SESSION, session):  # else started anew for the member that an interruption cut short
+        threading.Thread(target=_watch, args=(Path(sweep) / SESSION, session), daemon=True).start()
     from . import simulation  # noqa: F401  (half a second that no member has to pay)
 
     return {}
@@ -110,6 +111,8 @@ def run_member(order: Order) -> None:
     from mpi4py import MPI
 
     folder, comm = Path(order.folder), MPI.COMM_WORLD
+    if not comm.bcast(present(folder.parents[1] / SESSION, order.session)):
+        return  # interrupted; a worker that died of it would be started again and again
     told = io.StringIO()
     before = None
     if comm.rank == 0:
