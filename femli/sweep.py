@@ -117,9 +117,12 @@ def _run_all(
     workers = min(workers, len(waiting))
     # Each member may take its worker down with it once.
     pool = engine(plan.how, workers, restarts=len(waiting) + 1, prepare=first)
-    jobs = {pool.submit(run_member, _order(same[0], plan, out, session)): same for same in waiting}
-    pending: set[Future[None]] = set(jobs)
+    jobs: dict[Future[None], list[Member]] = {}
+    pending: set[Future[None]] = set()
     try:
+        for same in waiting:
+            jobs[pool.submit(run_member, _order(same[0], plan, out, session))] = same
+            pending = set(jobs)
         written = time.monotonic()
         while pending:
             done, pending = wait(pending, timeout=PAUSE, return_when=FIRST_COMPLETED)
@@ -132,7 +135,9 @@ def _run_all(
         if pending:  # interrupted: without the session workers end in the middle of their members
             (out / SESSION).unlink(missing_ok=True)
             write(rows(plan.members, out), out / TABLE)
-        pool.shutdown(wait=not pending, cancel_futures=bool(pending))
+        for job in pending:  # not by shutdown: executorlib's own cancelling races with its workers and may raise
+            job.cancel()
+        pool.shutdown(wait=not pending)
 
 
 def _order(member: Member, plan: Plan, out: Path, session: str) -> Order:
