@@ -233,14 +233,18 @@ def test_all_ranks_end_with_one_message(tmp_path: Path, how: str, code: int, lin
     # ends with the code of the contract within seconds, and the message stands there once.
     script = tmp_path / "ranks.py"
     script.write_text(RANKS)
-    ended = subprocess.run(
-        [str(MPIEXEC), "-n", "3", sys.executable, str(script), how],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        cwd=Path(DEMO).parent.parent,
-        env={**os.environ, "PYTHONPATH": str(Path(DEMO).parent.parent), "OMP_NUM_THREADS": "1"},
-    )
+    for _ in range(3):
+        ended = subprocess.run(
+            [str(MPIEXEC), "-n", "3", sys.executable, str(script), how],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            cwd=Path(DEMO).parent.parent,
+            env={**os.environ, "PYTHONPATH": str(Path(DEMO).parent.parent), "OMP_NUM_THREADS": "1"},
+        )
+        # Seldom (once in some 60 times) mpiexec tells the signal with which it ended the other ranks, not the code.
+        if ended.returncode != 9:
+            break
     assert ended.returncode == code, ended.stderr
     assert [line for line in ended.stderr.splitlines() if line.startswith("femli: ")] == lines
 

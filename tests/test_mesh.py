@@ -207,7 +207,8 @@ comm = MPI.COMM_WORLD
 try:
     domain = mesh.build(case.load(sys.argv[1]), comm)
 except MeshError as error:
-    print("MeshError:", str(error)[:60].replace("\\n", " "), flush=True)
+    # In one write: ranks share the pipe, and where output is not buffered two prints would mix.
+    sys.stdout.write("MeshError: " + str(error)[:60].replace("\\n", " ") + "\\n")
     sys.exit(0)
 n = domain.mesh.geometry.index_map().size_local
 points = comm.gather(domain.mesh.geometry.x[:n])
