@@ -9,7 +9,6 @@ well, and moves the mesh. Both take the same steps; the times are what a user pa
 """
 
 import argparse
-import platform
 import statistics
 import sys
 import tempfile
@@ -20,10 +19,10 @@ from typing import Any
 from mpi4py import MPI
 
 import numpy as np
+import pages
 import ufl
 from dolfinx import fem
 from dolfinx.fem import petsc
-from solver_3d import versions
 
 from femli import case, laws, mesh, solver, stepper
 from femli.solver_data import Counts
@@ -142,13 +141,10 @@ def main() -> int:
         f"| {ours * given.steps / newton / large * 1e6:.1f} | {reached[1]:.6f} |",
         "",
         f"femli over script, a step: {ours / alone:.1f}; unknowns: {large / small:.1f}.",
-        "",
-        f"{versions()}; {platform.processor() or platform.machine()}",
-        "",
+        *pages.footer(),
     ]
     print("\n".join(lines))
-    if given.output:
-        given.output.write_text("\n".join(lines), encoding="utf-8")
+    pages.save(lines, given.output)
     return 0
 
 

@@ -9,7 +9,6 @@ before each step but the first and one to restrict: 12 passes over the velocity 
 """
 
 import argparse
-import platform
 import statistics
 import sys
 import time
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pages
 import solver_3d
 
 from femli.solver_data import Counts
@@ -96,10 +96,9 @@ def main() -> int:
     lines += [f"| {name} | {value:.3f} | {100 * value / whole:.0f} % |" for name, value in parts.items()]
     lines += ["", "| what | moved | least ms | measured ms | measured over least |", "|---|---|---|---|---|"]
     lines += ["| " + " | ".join(row) + " |" for row in rows]
-    lines += ["", f"{solver_3d.versions()}; {platform.processor() or platform.machine()}", ""]
+    lines += pages.footer()
     print("\n".join(lines))
-    if given.output:
-        given.output.write_text("\n".join(lines), encoding="utf-8")
+    pages.save(lines, given.output)
     return 0
 
 

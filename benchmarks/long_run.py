@@ -20,6 +20,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pages
+
 TOP = Path(__file__).resolve().parents[1]
 TAIL = """
 [electrode]
@@ -141,8 +143,7 @@ def main() -> None:
         ends += [verdict(kind, found), ""]
     lines += ["", *ends, f"Python {platform.python_version()}, {platform.processor() or platform.machine()}", ""]
     print("\n".join(lines))
-    if given.output:
-        given.output.write_text("\n".join(lines), encoding="utf-8")
+    pages.save(lines, given.output)
 
 
 if __name__ == "__main__":

@@ -12,11 +12,11 @@ on the fewest ranks over the time. Ranks beyond the cores of a machine say nothi
 """
 
 import argparse
-import platform
 import sys
 from pathlib import Path
 from typing import Any
 
+import pages
 import solver_3d
 
 BATCH = """#!/bin/sh
@@ -95,9 +95,8 @@ def main() -> int:
             first = first or (ranks, sum(found["parts"].values()))
             lines.append(row(kind, ranks, found, first))
             print(lines[-1], flush=True)
-    lines += ["", f"{solver_3d.versions()}; {platform.processor() or platform.machine()}", ""]
-    if given.output:
-        given.output.write_text("\n".join(lines), encoding="utf-8")
+    lines += pages.footer()
+    pages.save(lines, given.output)
     return int(failed)
 
 

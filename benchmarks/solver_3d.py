@@ -21,6 +21,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pages
+
 TOP = Path(__file__).resolve().parents[1]
 CASE = """
 [geometry]
@@ -162,16 +164,6 @@ def sizes(dofs: float, void: bool) -> tuple[float, float]:
     return round(largest * 0.4, 4), round(largest, 4)
 
 
-def versions() -> str:
-    """What was run."""
-    from importlib.metadata import distributions, version
-
-    names = ("dolfinx-solver-real", "fenics-dolfinx", "numpy")
-    installed = {str(found.metadata["Name"]).lower() for found in distributions()}
-    told = [f"{name} {version(name)}" for name in names if name in installed]
-    return ", ".join([f"Python {sys.version.split()[0]}", *told])
-
-
 def line(what: str, ranks: int, linear: str, found: dict[str, Any], against: dict[str, Any] | None) -> str:
     """A row of the table."""
     parts = found["parts"]
@@ -225,8 +217,7 @@ def main() -> None:
                     lines.append(line(name, ranks, linear, found, against))
                     print(lines[-1], flush=True)
                     against = found
-    if options.output:
-        options.output.write_text("\n".join([*lines, ""]), encoding="utf-8")
+    pages.save([*lines, ""], options.output)
 
 
 if __name__ == "__main__":

@@ -34,8 +34,7 @@ from femli.units import TIME
 
 log = logging.getLogger("femli")
 
-ANGLE = 15.0  # degrees; a cell with a smaller one asks for a new mesh
-STRETCHED = 2.0  # so does one with an edge so much longer or shorter than when it was made
+STRETCHED = 2.0  # a cell with an edge so much longer or shorter than when it was made asks for a new mesh
 ROUNDS = 4  # how often new vertices may come down on the electrolyte at once
 RESTART = 24  # rungs of the ladder that the step drops by on a new mesh: a factor of 64
 
@@ -57,6 +56,9 @@ class Evolution:
         protocol, recorder: the run.
     """
 
+    sharp, wedge, shape = 15.0, 0.6, "smallest angle {:.0f} degrees"  # a cell below `sharp` asks for a new mesh
+    chains: Chains | None = None  # on rank 0
+
     def __init__(self, case: Case, electrode: Electrode, protocol: Protocol, recorder: Recorder) -> None:
         self.case, self.electrode, self.protocol, self.recorder = case, electrode, protocol, recorder
         self.stepper = protocol.stepper
@@ -72,13 +74,20 @@ class Evolution:
     def _look(self) -> None:
         """Rank 0: what is asked of the present mesh at every step, once for all."""
         made = self.stepper.fields.domain.made
-        self.chains: Chains | None = None
         if made is not None:
-            self.whole = whole = mesh_electrolyte.split(made).metal
-            self.chains = chains(whole, self.axisymmetric)
-            self.born = _edges(whole.points, whole.cells)
+            self.whole = mesh_electrolyte.split(made).metal
+            self.born = mesh_parts.edge_lengths(self.whole.points, self.whole.cells)
             # Between contact and a flat wall no mesh has better cells than the wedge itself.
-            self.sharpest = min(ANGLE, 0.6 * float(mesh_parts.smallest_angles(whole).min()))
+            self.sharpest = min(self.sharp, self.wedge * self._shape(self.whole.points))
+            self._bounds()
+
+    def _bounds(self) -> None:
+        """Rank 0: the boundary of the present mesh."""
+        self.chains = chains(self.whole, self.axisymmetric)
+
+    def _shape(self, points: Floats) -> float:
+        """Rank 0: smallest angle of all cells [degrees]."""
+        return float(mesh_parts.smallest_angles(self.whole._replace(points=points)).min())
 
     # --- when -------------------------------------------------------------------------------------------------------
 
@@ -95,19 +104,23 @@ class Evolution:
 
     def _due(self, points: Floats) -> str | None:
         """Rank 0: why a new mesh is needed, if so."""
+        reason = self._event(points)
+        if reason is None and self.renewed_at < self.stepper.levels[0].time:
+            ratio = mesh_parts.edge_lengths(points, self.whole.cells) / self.born
+            shape = self._shape(points)
+            if shape < self.sharpest or ratio.max() > STRETCHED or ratio.min() < 1 / STRETCHED:
+                reason = (
+                    f"cells are out of shape ({self.shape.format(shape)}, edges {ratio.min():.2g} to "
+                    f"{ratio.max():.2g} of their length)"
+                )
+        return reason
+
+    def _event(self, points: Floats) -> str | None:
+        """Rank 0: what has happened to the voids that asks for a new mesh, if anything."""
         outline = self._outline(points)
         reason = remesh_events.due(outline, self.smallest, self.drift)
         if reason is None and crossing(outline) is not None:
             reason = "walls have met"
-        if reason is None and self.renewed_at < self.stepper.levels[0].time:
-            whole = self.whole
-            ratio = _edges(points, whole.cells) / self.born
-            angle = float(mesh_parts.smallest_angles(whole._replace(points=points)).min())
-            if angle < self.sharpest or ratio.max() > STRETCHED or ratio.min() < 1 / STRETCHED:
-                reason = (
-                    f"cells are out of shape (smallest angle {angle:.0f} degrees, edges {ratio.min():.2g} to "
-                    f"{ratio.max():.2g} of their length)"
-                )
         return reason
 
     def _outline(self, points: Floats) -> Outline:
@@ -212,12 +225,6 @@ class Evolution:
         if self.comm.rank == 0:
             kinds = ", ".join(f"{h.kind} at x = {h.x:.4g} um" for h in happenings) or "no event"
             log.info("t = %.6g s: %s: new mesh (%s)", self.recorder.time(), reason, kinds)
-
-
-def _edges(points: Floats, cells: mesh_parts.Integers) -> Floats:
-    """Lengths of the three edges of each triangle, shape (cells, 3), um."""
-    corners = points[cells]
-    return np.asarray(np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2))
 
 
 def gathered(fields: Fields, values: Floats | None) -> Floats | None:

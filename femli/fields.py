@@ -216,6 +216,13 @@ def add_ghosts(f: fem.Function) -> None:
     f.x.scatter_forward()
 
 
+def assemble(function: fem.Function, form: Any) -> None:
+    """Assemble a linear form into a function, on owned and ghost dofs."""
+    function.x.array[:] = 0.0
+    fem.assemble_vector(function.x.array, form)
+    add_ghosts(function)
+
+
 def nodes_of_dofs(space: fem.FunctionSpace) -> NDArray[np.int32]:
     """Geometry node of each P1 dof, (local dofs,)."""
     index_map = space.dofmap.index_map

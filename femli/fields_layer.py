@@ -11,9 +11,9 @@ import ufl
 from dolfinx import fem
 from numpy.typing import NDArray
 
-from femli import forms_layer
+from femli import forms_layer, laws
 from femli.errors import SolveError
-from femli.fields import Fields, add_ghosts, total
+from femli.fields import Fields, assemble, total
 from femli.fields_forms import bound
 
 Array = NDArray[np.float64]
@@ -46,9 +46,7 @@ class LayerState:
         self.before, self.echo = self.content, self.added
 
     def _assembled(self, form: fem.Form) -> Array:
-        self.nodal.x.array[:] = 0.0
-        fem.assemble_vector(self.nodal.x.array, form)
-        add_ghosts(self.nodal)
+        assemble(self.nodal, form)
         return self.nodal.x.array.copy()
 
     def _spread(self, content: Array) -> None:
@@ -88,7 +86,7 @@ class LayerState:
 
     def li_per_host(self) -> float:
         """Li over host in the layer, by volume [-]."""
-        x = forms_layer.laws.HCP_LIMIT
+        x = laws.HCP_LIMIT
         return x / (float(self.fields.k.volume_ratio.value) * (1 - x))
 
     def take(self, other: "LayerState") -> None:

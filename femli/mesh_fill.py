@@ -69,6 +69,7 @@ def plane(
     geo.synchronize()
 
     def wanted(_dim: int, _tag: int, u: float, v: float, _w: float, _lc: float) -> float:
+        """Gmsh asks for the size at a place of the plane."""
         at = np.full((1, 3), height)
         at[0, flat] = u, v
         return float(sizes.at(at)[0])

@@ -69,6 +69,13 @@ def facet_measures(mesh: PartedMesh, name: str) -> Floats:
     return np.sqrt(np.linalg.det(gram)) / (1.0, 1.0, 1.0, 2.0)[mesh.dimension]
 
 
+def edge_lengths(points: Floats, cells: Integers) -> Floats:
+    """Lengths of the edges of each cell, shape (cells, edges), um."""
+    corners = points[cells]
+    pairs = [(i, j) for i in range(cells.shape[1]) for j in range(i)]
+    return np.stack([np.linalg.norm(corners[:, i] - corners[:, j], axis=1) for i, j in pairs], axis=1)
+
+
 def smallest_angles(mesh: PartedMesh) -> Floats:
     """Smallest angle of each triangle of a 2D mesh, shape (cells,), degrees."""
     corners = mesh.points[mesh.cells]

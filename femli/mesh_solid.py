@@ -102,6 +102,7 @@ def box_edges(surface: Surface, sizes: Sizes) -> tuple[Floats, Integers]:
         segments.append(np.stack([numbers[:-1], numbers[1:]], axis=1))
 
     def place(a: int) -> Floats:
+        """A point by its number, one of those added included."""
         return points[a] if a < len(points) else np.concatenate(added)[a - len(points)]
 
     corners = np.full((2, 2), -1)

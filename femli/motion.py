@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from petsc4py import PETSc
 
 from femli import bcs
-from femli.fields import Fields, add_ghosts, cell_determinants, largest
+from femli.fields import Fields, add_ghosts, assemble, cell_determinants, largest
 from femli.fields_forms import bound
 from femli.mesh_parts import FLATNESS
 from femli.solver_linear import direct
@@ -78,8 +78,7 @@ class Motion:
         size = fem.Function(self.scalar)
         f, q = self.fields.frame, ufl.TestFunction(self.scalar)
         form = bound(q * f.ds(f.parts["void"]) + self.fields.k.zero * q * f.dx)
-        fem.assemble_vector(size.x.array, form)
-        add_ghosts(size)
+        assemble(size, form)
         return size.x.array ** (1 / max(self.dim - 1, 1))
 
     def _vertex_dofs(self) -> None:
@@ -195,9 +194,7 @@ class Motion:
     def _directions(self) -> None:
         """Unit vectors along which moving nodes are adjusted: e_n on a plane collector, else the mean normal."""
         m = self.direction
-        m.x.array[:] = 0.0
-        fem.assemble_vector(m.x.array, self.normal_form)
-        add_ghosts(m)
+        assemble(m, self.normal_form)
         values = m.x.array.reshape(-1, self.dim)
         if self.plane_collector:
             values[self.on_collector, :-1] = 0.0
@@ -227,9 +224,7 @@ class Motion:
         self._directions()
         m = self.direction.x.array.reshape(-1, self.dim)
         slip = self.amount
-        slip.x.array[:] = 0.0
-        fem.assemble_vector(slip.x.array, self.slip_form)
-        add_ghosts(slip)
+        assemble(slip, self.slip_form)
         if self.supply is not None:
             self._ask_for_supply(slip, self.supply)
         if self.surface is not None:
@@ -258,8 +253,7 @@ class Motion:
     def _ask_for_supply(self, slip: fem.Function, supply: Array) -> None:
         """Replace the slip of nodes on void walls by what they lack of their supply."""
         own = fem.Function(self.scalar)
-        fem.assemble_vector(own.x.array, self.metal_form)
-        add_ghosts(own)
+        assemble(own, self.metal_form)
         lack = supply - own.x.array[: self.owned]
         slip.x.array[: self.owned] = np.where(self.on_void[: self.owned], lack, slip.x.array[: self.owned])
         slip.x.scatter_forward()

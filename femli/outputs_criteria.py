@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from femli import forms
 from femli.case import Case
-from femli.fields import Fields, add_ghosts, largest, total
+from femli.fields import Fields, assemble, largest, total
 from femli.fields_forms import bound
 from femli.opening import Strength
 from femli.units import STRESS
@@ -44,9 +44,7 @@ class Criteria:
         The force with which the electrolyte holds a node, out of the balance of forces, over its area.
         """
         for function, form in ((self.force, self.force_form), (self.area, self.area_form)):
-            function.x.array[:] = 0.0
-            fem.assemble_vector(function.x.array, form)
-            add_ghosts(function)
+            assemble(function, form)
         area = self.area.x.array
         dim = self.fields.domain.mesh.geometry.dim
         normal = -self.force.x.array.reshape(-1, dim)[:, -1]

@@ -9,7 +9,7 @@ import ufl
 from dolfinx import fem
 
 from femli.electrolyte import Electrolyte
-from femli.fields import add_ghosts
+from femli.fields import assemble
 from femli.outputs_frames import Series
 
 FOLDER = "electrolyte"
@@ -49,9 +49,7 @@ class ElectrolyteFrames(Series):
         nodal = fem.Function(e.space)
         columns = []
         for form in (self.mass, *self.forms):
-            nodal.x.array[:] = 0.0
-            fem.assemble_vector(nodal.x.array, form)
-            add_ghosts(nodal)
+            assemble(nodal, form)
             columns.append(nodal.x.array.copy())
         current = self.current.x.array.reshape(-1, 3)
         current[:, : self.dim] = self.per_flux * np.stack(columns[1:], axis=1) / columns[0][:, None]

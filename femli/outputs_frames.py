@@ -18,7 +18,7 @@ from dolfinx.io import VTKFile
 from numpy.typing import NDArray
 
 from femli import laws, units
-from femli.fields import add_ghosts
+from femli.fields import assemble
 from femli.fields_forms import bound
 from femli.solver import Newton
 
@@ -133,8 +133,7 @@ class Frames(Series):
 
     def _assembled(self, form: Any) -> Array:
         g = fem.Function(self.fields.u.p.function_space)
-        fem.assemble_vector(g.x.array, form)
-        add_ghosts(g)
+        assemble(g, form)
         return g.x.array
 
     def nodal(self, values: Array) -> Array:

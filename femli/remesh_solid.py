@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from femli.errors import MeshError
-from femli.mesh_parts import Floats, Integers
-from femli.remesh_events import TOUCH, Happening
+from femli.mesh_parts import Floats, Integers, edge_lengths
+from femli.remesh_events import TOUCH
+from femli.remesh_outline import Happening
 from femli.remesh_surface import Flags, Surface, crossing, mean_edges, rim
 
 LOW = 0.1  # where one point lands, those this low beside the edge are laid down with it: fewer new meshes
@@ -198,15 +199,8 @@ def _check_rim(surface: Surface) -> None:
         raise MeshError(f"the edge of a void touches itself {_at(where)}; {TOPOLOGY}")
 
 
-def lengths(points: Floats, cells: Integers) -> Floats:
-    """Lengths of the six edges of each tetrahedron, shape (cells, 6), um."""
-    corners = points[cells]
-    pairs = [(i, j) for i in range(4) for j in range(i)]
-    return np.stack([np.linalg.norm(corners[:, i] - corners[:, j], axis=1) for i, j in pairs], axis=1)
-
-
 def shapes(points: Floats, cells: Integers) -> Floats:
     """Mean ratio of each tetrahedron, 12 (3 V)^(2/3) over its squared edges: 1 regular, 0 flat, shape (cells,)."""
     edges = points[cells[:, 1:]] - points[cells[:, :1]]
     volume = np.abs(np.linalg.det(edges)) / 6
-    return np.asarray(12 * (3 * volume) ** (2 / 3) / np.sum(lengths(points, cells) ** 2, axis=1))
+    return np.asarray(12 * (3 * volume) ** (2 / 3) / np.sum(edge_lengths(points, cells) ** 2, axis=1))

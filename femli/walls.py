@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from femli import forms_wall
 from femli.case import Case
-from femli.fields import Fields, add_ghosts
+from femli.fields import Fields, assemble
 from femli.fields_forms import bound
 from femli.motion import Motion
 
@@ -53,8 +53,8 @@ class Curvature:
         """Curvature vector of the present walls, the variation of their area over the area itself; collective."""
         if self.vector is None:
             return
-        _assemble(self.vector, self.variation)
-        _assemble(self.area, self.area_form)
+        assemble(self.vector, self.variation)
+        assemble(self.area, self.area_form)
         values = self.vector.x.array.reshape(-1, self.motion.dim)
         values[~self.motion.on_void] = 0.0
         values[self.motion.held] = 0.0  # mirror planes carry these
@@ -101,7 +101,7 @@ class Curvature:
         as it should end: normal to a mirror, at the contact angle. So a circle is as curved there as elsewhere.
         """
         wall = self.motion.on_void
-        _assemble(self.normal, self.normal_form)
+        assemble(self.normal, self.normal_form)
         n = self.normal.x.array.reshape(-1, self.motion.dim)[wall]
         n = n / np.linalg.norm(n, axis=1)[:, None]
         held, edge = self.motion.held[wall], self.motion.on_triple[wall]
@@ -151,7 +151,7 @@ class Exchange:
         p.scatter_forward()
 
     def _owned(self, form: Any) -> Array:
-        _assemble(self.work, form)
+        assemble(self.work, form)
         return self.work.x.array[: self.motion.owned].copy()
 
     def expect(self) -> None:
@@ -161,10 +161,3 @@ class Exchange:
     def correct(self, last: Array) -> None:
         """Ask the walls to move so that their rows of the volume balance hold, earlier increments `last` included."""
         self.motion.supply = self._owned(self.speed) - self._owned(self.row) - last
-
-
-def _assemble(function: fem.Function, form: Any) -> None:
-    """Assemble a form into a function, on owned and ghost dofs."""
-    function.x.array[:] = 0.0
-    fem.assemble_vector(function.x.array, form)
-    add_ghosts(function)

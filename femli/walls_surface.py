@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from petsc4py import PETSc
 
 from femli import forms, forms_wall, laws
-from femli.fields import Fields, add_ghosts, total
+from femli.fields import Fields, assemble, total
 from femli.fields_forms import bound
 from femli.motion import Motion
 from femli.solver_linear import direct
@@ -74,9 +74,7 @@ class SurfaceDiffusion:
 
     def _assembled(self, form: Any) -> Array:
         """Assembled linear form, owned dofs."""
-        self.work.x.array[:] = 0.0
-        fem.assemble_vector(self.work.x.array, form)
-        add_ghosts(self.work)
+        assemble(self.work, form)
         return self.work.x.array[: self.motion.owned].copy()
 
     def _owned(self, form: Any) -> Array:

@@ -19,6 +19,7 @@ from typing import Any
 import matplotlib as mpl
 
 mpl.use("Agg")
+import aspinall2024
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -61,17 +62,7 @@ VARIANTS = {
     "strip, cells of 0.004 a": STRIP._replace(fine=0.004),
 }
 COLUMNS = ("a/(kappa Z)", "m", "mean", "middle", "least", "most", "force")
-STYLE: dict[Any, Any] = {
-    "font.size": 8,
-    "font.family": "DejaVu Sans",
-    "axes.linewidth": 0.6,
-    "lines.linewidth": 1.2,
-    "xtick.direction": "in",
-    "ytick.direction": "in",
-    "legend.frameon": False,
-    "savefig.dpi": 300,
-    "figure.constrained_layout.use": True,
-}
+STYLE: dict[Any, Any] = {**aspinall2024.STYLE, "xtick.top": False, "ytick.right": False}
 COLOURS = dict(zip(FIGURE, ("#0072B2", "#56B4E9", "#D55E00"), strict=True))
 
 log = logging.getLogger("roy2021")

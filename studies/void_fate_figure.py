@@ -6,23 +6,13 @@ from typing import Any
 import matplotlib as mpl
 
 mpl.use("Agg")
+import aspinall2024
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-STYLE: dict[Any, Any] = {
-    "font.size": 8,
-    "font.family": "DejaVu Sans",
-    "axes.linewidth": 0.6,
-    "lines.linewidth": 1.2,
-    "xtick.direction": "in",
-    "ytick.direction": "in",
-    "legend.frameon": False,
-    "legend.fontsize": 7,
-    "savefig.dpi": 300,
-    "figure.constrained_layout.use": True,
-}
+STYLE: dict[Any, Any] = {**aspinall2024.STYLE, "xtick.top": False, "ytick.right": False, "legend.fontsize": 7}
 VOIDS = {"hemisphere": "#0072B2", "half cylinder": "#D55E00"}
 RADII = {0.2: "#56B4E9", 0.5: "#0072B2", 1.0: "#009E73", 2.0: "#E69F00", 5.0: "#D55E00"}
 FATES = {

@@ -56,10 +56,6 @@ def started(case: Case, folder: Path, domain: mesh.Domain | None = None) -> tupl
     return protocol, Recorder(folder, case, case.electrode_properties(), protocol)
 
 
-def events(folder: Path) -> pd.DataFrame:
-    return pd.read_csv(folder / "events.csv")
-
-
 @pytest.fixture(scope="module")
 def closing(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A case file, and the folder of its run to the end."""
@@ -103,7 +99,7 @@ def test_a_void_closes_unattended(closing: tuple[Path, Path]) -> None:
     # Exact: the run ends with its capacity, the void is gone, the contact whole; Li and host are kept to 1e-8 through
     # all events; what each event took from the void came from the collector, so void areas and shifts add up.
     case, folder = closing
-    history, happened = runs.history(folder), events(folder)
+    history, happened = runs.history(folder), runs.events(folder)
     assert history["void_count [-]"].iloc[0] == 1
     assert history["void_count [-]"].iloc[-1] == 0
     assert history["contact_fraction [-]"].iloc[-1] == pytest.approx(1.0, rel=1e-12)
@@ -145,7 +141,7 @@ def test_interrupted_between_events_and_resumed(closing: tuple[Path, Path], tmp_
     # Exact: the history and the events of the run without interruption.
     path, folder = closing
     whole = runs.history(folder)
-    time = events(folder)["time [s]"].median()
+    time = runs.events(folder)["time [s]"].median()
 
     def interrupt(step: object) -> None:
         if step.time > time:  # type: ignore[attr-defined]
@@ -157,7 +153,7 @@ def test_interrupted_between_events_and_resumed(closing: tuple[Path, Path], tmp_
     femli.run(case, tmp_path / "out", resume=True)
     worst, column = runs.worst_difference(whole, runs.history(tmp_path / "out"))
     assert worst < 1e-8, column
-    pd.testing.assert_frame_equal(events(folder), events(tmp_path / "out"), rtol=1e-8, atol=1e-14)
+    pd.testing.assert_frame_equal(runs.events(folder), runs.events(tmp_path / "out"), rtol=1e-8, atol=1e-14)
 
 
 @pytest.mark.mpi
@@ -166,12 +162,7 @@ def test_same_events_on_two_ranks(closing: tuple[Path, Path], tmp_path: Path) ->
     # Exact: the events of one rank, at the same times and places; the place of a void that collapses is the middle of
     # what is left of it, to a hundredth of a cell (seen: 0.1 nm).
     case, folder = closing
-    ended = runs.command("-m", "femli", "run", str(case), "-o", str(tmp_path / "out"), ranks=2, timeout=600)
-    assert ended.returncode == 0, ended.stderr
-    one, two = events(folder), events(tmp_path / "out")
-    assert one["event [-]"].tolist() == two["event [-]"].tolist()
-    np.testing.assert_allclose(two["time [s]"], one["time [s]"], rtol=1e-6)
-    np.testing.assert_allclose(two["x [m]"], one["x [m]"], rtol=0, atol=2e-9)
+    runs.same_events_on_two_ranks(case, folder, tmp_path / "out", timeout=600)
 
 
 # A slit in a Newtonian metal (viscosity 1/(3 A) = 3333 MPa s) that no current flows through and only creep closes.
@@ -246,7 +237,7 @@ def test_vb10_a_flat_slit_splits_and_an_ellipse_closes_at_once(
     assert time == pytest.approx(HEIGHT / RATE, rel=early)
     assert size / start == pytest.approx(left, abs=0.06)
     if kind == "split":
-        first = events(tmp_path).iloc[0]
+        first = runs.events(tmp_path).iloc[0]
         assert first["event [-]"] == "split"
         assert first["x [m]"] == pytest.approx(8e-6, abs=0.1e-6)
         assert recorder.measures.void_count == 2

@@ -76,10 +76,6 @@ def rooms(case: Case, folder: Path, whole: PartedMesh | None = None) -> Rooms:
     return Rooms(protocol, recorder, evolution)
 
 
-def events(folder: Path) -> pd.DataFrame:
-    return pd.read_csv(folder / "events.csv")
-
-
 @pytest.mark.parametrize(
     ("n", "to", "parts", "limit"),
     [
@@ -111,7 +107,7 @@ def test_vb10_a_half_ball_closes_through_new_meshes_as_a_ball(
         steps += 1
     radius = float(np.cbrt(6 / np.pi * run.protocol.measures.state().void_size)) * 1e6
     assert radius == pytest.approx(to, rel=limit)
-    assert (events(tmp_path)["event [-]"] == "remesh").sum() >= steps // 7
+    assert (runs.events(tmp_path)["event [-]"] == "remesh").sum() >= steps // 7
 
 
 def test_new_meshes_keep_li_and_host(tmp_path: Path) -> None:
@@ -129,7 +125,7 @@ def test_new_meshes_keep_li_and_host(tmp_path: Path) -> None:
         assert run.protocol.measures.state().void_size == pytest.approx(void, rel=1e-11)
         x = stepper.fields.u.x.x.array
         assert low - 2e-5 < x.min() and x.max() < high + 2e-5
-    found = events(tmp_path)
+    found = runs.events(tmp_path)
     assert found["event [-]"].tolist() == ["remesh"] * 4
     assert found["collector_shift [m]"].abs().max() < 1e-18
 
@@ -151,7 +147,7 @@ def test_a_void_closes_and_the_run_goes_on(closing: tuple[Path, Path]) -> None:
     # collector is the volume that was closed over the interface of 16 um2.
     folder = closing[1]
     summary = json.loads((folder / "summary.json").read_text())
-    found, history = events(folder), runs.history(folder)
+    found, history = runs.events(folder), runs.history(folder)
     assert summary["stop_reason"] == "capacity"
     assert found["event [-]"].tolist()[-2:] == ["collapse", "remesh"]
     assert found["x [m]"].iloc[-2] == pytest.approx(2.1e-6, abs=0.15e-6)
@@ -173,7 +169,7 @@ def test_an_electrolyte_follows_a_void_that_closes(tmp_path: Path) -> None:
     case = runs.written(tmp_path, solids.CLOSING + electrolyte + '[interface]\nresistance = "10 ohm cm^2"\n')
     summary = femli.run(femli.load(case), tmp_path / "out")
     history = runs.history(tmp_path / "out")
-    assert events(tmp_path / "out")["event [-]"].tolist()[-2:] == ["collapse", "remesh"]
+    assert runs.events(tmp_path / "out")["event [-]"].tolist()[-2:] == ["collapse", "remesh"]
     assert summary["li_balance_error"] < 1e-7
     start, end = history.iloc[0], history.iloc[-1]
     assert start["overpotential_interface [V]"] > 1.15 * 3.1e-3
@@ -187,12 +183,7 @@ def test_an_electrolyte_follows_a_void_that_closes(tmp_path: Path) -> None:
 def test_same_events_on_two_ranks(closing: tuple[Path, Path], tmp_path: Path) -> None:
     # Exact: the events of one rank, at the same times and places.
     case, folder = closing
-    ended = runs.command("-m", "femli", "run", str(case), "-o", str(tmp_path / "out"), ranks=2, timeout=900)
-    assert ended.returncode == 0, ended.stderr
-    one, two = events(folder), events(tmp_path / "out")
-    assert one["event [-]"].tolist() == two["event [-]"].tolist()
-    np.testing.assert_allclose(two["time [s]"], one["time [s]"], rtol=1e-6)
-    np.testing.assert_allclose(two["x [m]"], one["x [m]"], rtol=0, atol=2e-9)
+    runs.same_events_on_two_ranks(case, folder, tmp_path / "out", timeout=900)
 
 
 @pytest.mark.slow
@@ -200,7 +191,7 @@ def test_interrupted_after_a_new_mesh_and_resumed(closing: tuple[Path, Path], tm
     # Exact: the history and the events of the run without interruption; the checkpoint lies between the first new mesh
     # and the collapse.
     case, folder = closing
-    found = events(folder)["capacity [mAh/cm^2]"]
+    found = runs.events(folder)["capacity [mAh/cm^2]"]
     assert found.iloc[0] < 0.04 < found.iloc[-1]
 
     def interrupt(step: object) -> None:
@@ -212,7 +203,7 @@ def test_interrupted_after_a_new_mesh_and_resumed(closing: tuple[Path, Path], tm
     femli.run(femli.load(case), tmp_path / "out", resume=True)
     worst, column = runs.worst_difference(runs.history(folder), runs.history(tmp_path / "out"))
     assert worst < 1e-8, column
-    pd.testing.assert_frame_equal(events(folder), events(tmp_path / "out"), rtol=1e-8, atol=1e-14)
+    pd.testing.assert_frame_equal(runs.events(folder), runs.events(tmp_path / "out"), rtol=1e-8, atol=1e-14)
 
 
 def test_a_roof_that_comes_down_in_the_middle_ends_the_run(tmp_path: Path) -> None:

@@ -86,10 +86,6 @@ time_tolerance = 2e-3
 """
 
 
-def events(folder: Path) -> pd.DataFrame:
-    return pd.read_csv(folder / "events.csv")
-
-
 def flat_topped(radius: float, height: float, width: float, thick: float, size: float) -> PartedMesh:
     """A disc with a void on its axis whose roof is z = h (1 - (r/R)^12)^(1/12)."""
     t = np.linspace(np.pi / 2, 0, 31)
@@ -131,7 +127,7 @@ def test_two_growing_voids_merge(tmp_path: Path) -> None:
     # It keeps the number of the larger one and has both as parents; Li is kept to 1e-8.
     case = runs.written(tmp_path, GROWING)
     summary = femli.run(femli.load(case), tmp_path / "out")
-    happened, history = events(tmp_path / "out"), runs.history(tmp_path / "out")
+    happened, history = runs.events(tmp_path / "out"), runs.history(tmp_path / "out")
     assert summary["stop_reason"] == "time"
     assert summary["li_balance_error"] < 1e-8
     (met,) = happened[happened["event [-]"] == "coalescence"].to_dict("records")
@@ -154,7 +150,7 @@ def test_a_void_on_the_axis_closes(disc: tuple[Path, Path]) -> None:
     # Exact: the edge of the void comes down first, then it closes; the contact is a whole disc; Li and host are kept to
     # 1e-8 and the volume to what resampling moves (2 % of the void), through the events.
     _, folder = disc
-    happened, history = events(folder), runs.history(folder)
+    happened, history = runs.events(folder), runs.history(folder)
     kinds = [kind for kind in happened["event [-]"] if kind != "remesh"]
     assert kinds[0] == "contact_advance"
     assert kinds[-1] == "collapse"
@@ -173,7 +169,7 @@ def test_a_flat_roof_touches_on_the_axis_and_a_ring_closes(tmp_path: Path) -> No
     # Exact: a wide low roof sinks fastest on the axis; there contact begins, the void becomes a ring, which closes at a
     # place off the axis; the contact is whole, Li and host are kept to 1e-8.
     summary = ring_run(tmp_path)
-    happened, history = events(tmp_path), runs.history(tmp_path)
+    happened, history = runs.events(tmp_path), runs.history(tmp_path)
     touched = happened[happened["event [-]"] == "contact_advance"].iloc[0]
     assert touched["x [m]"] < 0.2e-6
     assert touched["void_count [-]"] == 1
@@ -193,7 +189,7 @@ def test_same_events_on_three_ranks(disc: tuple[Path, Path], tmp_path: Path) -> 
     case, folder = disc
     ended = runs.command("-m", "femli", "run", str(case), "-o", str(tmp_path / "out"), ranks=3, timeout=900)
     assert ended.returncode == 0, ended.stderr
-    one, three = events(folder), events(tmp_path / "out")
+    one, three = runs.events(folder), runs.events(tmp_path / "out")
     assert one["event [-]"].tolist() == three["event [-]"].tolist()
     np.testing.assert_allclose(three["time [s]"], one["time [s]"], rtol=1e-6)
     np.testing.assert_allclose(three["x [m]"], one["x [m]"], rtol=0, atol=2.4e-9)

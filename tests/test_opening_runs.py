@@ -53,7 +53,7 @@ def test_contact_opens_under_plating_and_comes_back(cycle: tuple[Path, Path]) ->
     # Exact: Li is kept through all events (1e-8); what has let go opens a gap, so that the void grows while metal is
     # plated; stripping brings the contact back by the events of a wall that comes down.
     _, folder = cycle
-    history, happened = runs.history(folder), pd.read_csv(folder / "events.csv")
+    history, happened = runs.history(folder), runs.events(folder)
     kinds = happened["event [-]"].tolist()
     assert kinds[:2] == ["debond", "debond"]
     assert "contact_advance" in kinds
@@ -83,7 +83,7 @@ def test_interrupted_after_an_opening_and_resumed(cycle: tuple[Path, Path], tmp_
     femli.run(case, tmp_path / "out", resume=True)
     worst, column = runs.worst_difference(runs.history(folder), runs.history(tmp_path / "out"))
     assert worst < 1e-8, column
-    one, two = (pd.read_csv(f / "events.csv") for f in (folder, tmp_path / "out"))
+    one, two = (runs.events(f) for f in (folder, tmp_path / "out"))
     pd.testing.assert_frame_equal(one, two, rtol=1e-8, atol=1e-14)
 
 
@@ -92,12 +92,7 @@ def test_interrupted_after_an_opening_and_resumed(cycle: tuple[Path, Path], tmp_
 def test_same_openings_on_two_ranks(cycle: tuple[Path, Path], tmp_path: Path) -> None:
     # Exact: the events of one rank, at the same times and places (to a hundredth of a cell).
     case, folder = cycle
-    ended = runs.command("-m", "femli", "run", str(case), "-o", str(tmp_path / "out"), ranks=2, timeout=900)
-    assert ended.returncode == 0, ended.stderr
-    one, two = (pd.read_csv(f / "events.csv") for f in (folder, tmp_path / "out"))
-    assert one["event [-]"].tolist() == two["event [-]"].tolist()
-    np.testing.assert_allclose(two["time [s]"], one["time [s]"], rtol=1e-6)
-    np.testing.assert_allclose(two["x [m]"], one["x [m]"], rtol=0, atol=2e-9)
+    runs.same_events_on_two_ranks(case, folder, tmp_path / "out", timeout=900)
 
 
 FLAWED = """

@@ -11,6 +11,7 @@ from typing import Any
 
 from mpi4py import MPI
 
+import numpy as np
 import pandas as pd
 
 import femli
@@ -148,6 +149,24 @@ def command(*words: str, ranks: int = 1, timeout: float = 300) -> subprocess.Com
         env=environment,
         check=False,
     )
+
+
+def events(folder: Path) -> pd.DataFrame:
+    """The events of a run."""
+    return pd.read_csv(folder / "events.csv")
+
+
+def same_events_on_two_ranks(case: Path, one_rank: Path, out: Path, timeout: float) -> None:
+    """Check: two ranks tell the events of the run on one rank, at the same times and places.
+
+    The place of a void that collapses is the middle of what is left of it, to a hundredth of a cell.
+    """
+    ended = command("-m", "femli", "run", str(case), "-o", str(out), ranks=2, timeout=timeout)
+    assert ended.returncode == 0, ended.stderr
+    one, two = events(one_rank), events(out)
+    assert one["event [-]"].tolist() == two["event [-]"].tolist()
+    np.testing.assert_allclose(two["time [s]"], one["time [s]"], rtol=1e-6)
+    np.testing.assert_allclose(two["x [m]"], one["x [m]"], rtol=0, atol=2e-9)
 
 
 def script(path: str) -> types.ModuleType:
