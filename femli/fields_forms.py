@@ -2,9 +2,10 @@
 
 A run that renews its mesh asks for the same forms again and again; to look one up among the modules on disk takes
 longer than to assemble it. What is compiled is told by the form's signature, which knows elements, markers and the
-pattern of coefficients, but no mesh. The first mesh of each form stays in memory.
+pattern of coefficients, but no mesh: none is kept.
 """
 
+import dataclasses
 from typing import Any
 
 from mpi4py import MPI
@@ -40,8 +41,8 @@ def bound(form: Any, jit_options: dict[str, Any] | None = None) -> Any:
     key = (form.signature(), repr(jit_options))
     # One rank alone may have met the form before, in work of its own.
     if not mesh.comm.allreduce(key in _compiled, op=MPI.LAND):
-        _compiled[key] = fem.compile_form(mesh.comm, form, jit_options=jit_options)
-    made = _compiled[key]
+        _compiled[key] = dataclasses.replace(fem.compile_form(mesh.comm, form, jit_options=jit_options), ufl_form=None)
+    made = dataclasses.replace(_compiled[key], ufl_form=form)
     (parts,) = form.subdomain_data().values()
     ids = _markers(made.ufcx_form)
     return fem.create_form(
@@ -49,8 +50,8 @@ def bound(form: Any, jit_options: dict[str, Any] | None = None) -> Any:
         [argument.ufl_function_space() for argument in form.arguments()],
         mesh,
         {_KINDS[kind]: get_integration_domains(_KINDS[kind], data[0], ids[kind]) for kind, data in parts.items()},
-        dict(zip(made.ufl_form.coefficients(), form.coefficients(), strict=True)),
-        dict(zip(made.ufl_form.constants(), form.constants(), strict=True)),
+        {function: function for function in form.coefficients()},
+        {constant: constant for constant in form.constants()},
     )
 
 

@@ -3,6 +3,7 @@
 The last coordinate is normal to the interface: contact at 0, metal above, collector on top.
 """
 
+import gc
 from pathlib import Path
 from typing import NamedTuple
 
@@ -170,6 +171,9 @@ def _distributed(
     whole: PartedMesh | None, region: str, dimension: int, comm: MPI.Intracomm
 ) -> tuple[dolfinx.mesh.Mesh, dolfinx.mesh.MeshTags, dolfinx.mesh.MeshTags]:
     """Partition the mesh that rank 0 holds; the other ranks pass None."""
+    # The rooms of a run hold 10 to 70 communicators, of which MPI has 2,000, and refer to each other: Python would free
+    # those of earlier runs late (after some sixty too late), and on each rank at a time of its own.
+    gc.collect()
     if whole is None:
         whole = PartedMesh(
             np.empty((0, dimension)),

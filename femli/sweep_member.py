@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import hashlib
 import io
 import json
@@ -129,7 +128,6 @@ def run_member(order: Order) -> None:
         told = io.StringIO("".join(messages or []))
     if comm.rank == 0:
         _end(folder, order, code, told.getvalue())
-    gc.collect()  # what a run owned holds communicators, of which there are only so many
 
 
 def _ended(order: Order, folder: Path, told: io.StringIO) -> int:
