@@ -24,10 +24,13 @@ def stream(x: Expr, k: Any, f: Any) -> Expr:
     return whole - laws.li_flux(x, x, k._replace(pressure_coupling=0.0))
 
 
-def host_balance(q: Expr, x: Expr, x_old: Expr, k: Any, f: Any) -> Expr:
+def host_balance(q: Expr, x: Expr, x_old: Expr, k: Any, f: Any, upwind: bool) -> Expr:
     """Balance of the host with that velocity, the one equation for x; that of volume is the mesh's motion.
 
     Strong:  d(1 - phi)/dt + div((1 - phi) v) = 0,  v = V - j,  v.n = 0 on the contact, V.n on the collector
     Weak:    as `forms.host_balance`; both conditions are natural, as the mesh rests on the one and goes with the other
+
+    `upwind` says whether the host may become dilute: upwinding that is nowhere active would still take half as long
+    again to assemble.
     """
-    return forms.host_balance(q, forms.Unknowns(stream(x, k, f), None, x), x_old, k, f)
+    return forms.host_balance(q, forms.Unknowns(stream(x, k, f), None, x), x_old, k, f, upwind)

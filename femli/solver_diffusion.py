@@ -15,6 +15,7 @@ from femli import forms_diffusion, laws
 from femli.case import Case
 from femli.fields import create, largest, total
 from femli.fields_forms import bound
+from femli.forms import DILUTE
 from femli.materials import Electrode
 from femli.mesh import Domain
 from femli.motion_level import LevelMotion
@@ -41,7 +42,7 @@ class Diffusion(Newton):
     def __init__(self, domain: Domain, case: Case, electrode: Electrode) -> None:
         fields = create(domain, case, electrode)
         self.level = LevelMotion(fields)
-        super().__init__(fields, self.level, case, electrode)
+        super().__init__(fields._replace(frame=self.level.frame), self.level, case, electrode)
 
     def close(self) -> None:
         """Give back what PETSc holds; nothing works afterwards."""
@@ -55,7 +56,9 @@ class Diffusion(Newton):
     def _forms(self, case: Case, electrode: Electrode) -> None:
         fl, k = self.fields, self.fields.k
         q, dx = (make(fl.u.x.function_space) for make in (ufl.TestFunction, ufl.TrialFunction))
-        F = forms_diffusion.host_balance(q, fl.u.x, fl.x_old, k, fl.frame)
+        # Stripped of Li, the metal is nowhere richer in it than at the start.
+        upwind = electrode.li_fraction > 1 - DILUTE or any(leg.step.current < 0 for leg in case.legs())
+        F = forms_diffusion.host_balance(q, fl.u.x, fl.x_old, k, fl.frame, upwind)
         J = ufl.derivative(F, fl.u.x, dx)
         self.system = LinearSolver(J, [F], [], self.offsets, "diffusion", case.solver.petsc)
         self.host = bound(fl.frame.weight * (1 - laws.li_volume_fraction(fl.u.x, k)) * fl.frame.dx)
@@ -127,7 +130,7 @@ class Diffusion(Newton):
         self.fields.k.contact_flux.value = self.applied_flux
         self.motion.follow()
         self.motion.advance(step.positions, step.last_displacement, step.rate, step.a2)
-        if not self.level.upright():
+        if self.level.height() <= 0.0:
             raise NotConvergedError("no metal is left")
         self.load_stack(step.time)
         return 0.0
