@@ -36,10 +36,13 @@ class LevelMotion(Motion):
         up = ufl.as_vector([0.0] * (self.dim - 1) + [ufl.SpatialCoordinate(mesh)[self.dim - 1]])
         self.frame = fields.frame._replace(w=self.stretching * up, displacement=self.growth * up)
 
+    def _top(self, values: Array) -> float:
+        """Largest of values (nodes of the collector on this rank,) over all ranks."""
+        return largest(self.mesh.comm, float(np.max(values, initial=-np.inf)))[0]
+
     def height(self) -> float:
         """Of the foil [um]; not positive where nothing is left; collective."""
-        z = self.mesh.geometry.x[self.fields.node_of_dof[self.on_top], self.dim - 1]
-        return largest(self.mesh.comm, float(np.max(z, initial=-np.inf)))[0]
+        return self._top(self.mesh.geometry.x[self.fields.node_of_dof[self.on_top], self.dim - 1])
 
     def close(self) -> None:
         """Nothing of PETSc's is held."""
@@ -51,10 +54,13 @@ class LevelMotion(Motion):
     def advance(self, base: Array, last: Array, rate: float, a2: float) -> None:
         """Place the nodes as `Motion.advance` does, and tell the forms; collective."""
         super().advance(base, last, rate, a2)
-        step = self.fields.displacement.x.array.reshape(-1, self.dim)[self.on_top, -1]
-        (sunk,) = largest(self.mesh.comm, float(np.max(step, initial=-np.inf)))  # the same all over the collector
         top = self.height()
-        self.growth.value, self.stretching.value = sunk / top, -float(self.fields.k.contact_flux.value) / top
+        if top <= 0.0:
+            return  # the solver tells of it
+        # The same all over the collector.
+        moved = self.fields.displacement.x.array.reshape(-1, self.dim)[self.on_top, -1]
+        speed = self.fields.w.x.array.reshape(-1, self.dim)[self.on_top, -1]
+        self.growth.value, self.stretching.value = self._top(moved) / top, self._top(speed) / top
 
     def wall_height(self) -> tuple[float, float]:
         """There are no void walls."""
@@ -62,4 +68,4 @@ class LevelMotion(Motion):
 
     def distortion_rate(self) -> float:
         """Rate at which the mesh motion stretches its cells, |V|/h [1/h]; collective."""
-        return abs(float(self.fields.k.contact_flux.value)) / self.height()
+        return self._top(np.abs(self.fields.w.x.array.reshape(-1, self.dim)[self.on_top, -1])) / self.height()
