@@ -25,7 +25,7 @@ from femli.solver_linear import LinearSolver, NotConvergedError
 
 Array = NDArray[np.float64]
 
-CLOSE = 1e-3  # an increment of x below which the matrix at hand serves on,
+CLOSE = 1e-4  # an increment of x below which the matrix at hand serves on,
 FALL = 0.1  # as long as each increment is no more than this share of the one before
 
 
