@@ -2,6 +2,7 @@
 
 import json
 import math
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -254,3 +255,30 @@ def test_what_does_not_go_without_mechanics(tmp_path: Path) -> None:
         femli.load(FILE, voids)
     with pytest.raises(CaseError, match=r"electrode\.mechanics: \"non\": did you mean \"none\""):
         femli.load(FILE, {"electrode.mechanics": "non"})
+
+
+@pytest.mark.slow
+def test_a_blend_of_diffusivities_comes_back(tmp_path: Path) -> None:
+    # Exact: fitted to capacities of runs with a slope of -5 (of -13 for the local law), the slope is -5 (to 0.5 %).
+    local = {"electrode.diffusivity": "local", "geometry.mesh": {"interface_size": "20 nm", "growth": 1.3}}
+    text = FILE.read_text().replace('"Li-20Mg"', '{ base = "Li-20Mg", diffusivity_slope = -5.0 }')
+    rows = ["load.current_density [mA/cm^2],capacity_mAh_cm2"]
+    for current in (0.31, 1.0):
+        one = femli.load(runs.written(tmp_path, text), {**local, "load.current_density": f"{current} mA/cm^2"})
+        rows.append(f"{current},{femli.run(one, tmp_path / str(current))['capacity_mAh_cm2']!r}")
+    runs.written(tmp_path, "\n".join(rows) + "\n", "data.csv")
+    runs.written(tmp_path, FILE.read_text().replace('"Li-20Mg"', '{ base = "Li-20Mg" }'))
+    fit = """
+case = "case.toml"
+set = { electrode.diffusivity = "local", geometry.mesh = { interface_size = "20 nm", growth = 1.3 } }
+[parameters]
+electrode.material.diffusivity_slope = { from = -13.0, to = 0.0, start = -8.0 }
+[[data]]
+file = "data.csv"
+uncertainty = 0.01
+"""
+    file = runs.written(tmp_path, fit, "fit.toml")
+    ended = runs.command("-m", "femli", "calibrate", str(file), "-o", str(tmp_path / "out"), "-j", "1", timeout=600)
+    assert ended.returncode == 0, ended.stderr
+    told = tomllib.loads((tmp_path / "out" / "fit.toml").read_text())["set"]
+    assert float(told["electrode.material.diffusivity_slope"]) == pytest.approx(-5.0, rel=5e-3)
