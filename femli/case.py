@@ -14,7 +14,7 @@ import tomli_w
 from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from . import case_file, case_protocol, library, materials
+from . import case_file, case_mechanics, case_protocol, library, materials
 from .case_electrode import ElectrodeSection
 from .case_electrolyte import Cell, ContactResistance, ElectrolyteSection
 from .case_geometry import Geometry, Mesh, Radius, Void, Voids
@@ -317,6 +317,7 @@ def contradictions(case: Case) -> list[str]:
     if case.opening is not None:
         strength, tension = case.interface.adhesion_strength, case.wall.surface_tension
         found += case.opening.faults(case.geometry, strength is not None, tension > 0)
+    found += case_mechanics.faults(case)
     current, stop = case.load.current_density, case.stop
     x0 = case.electrode_properties().li_fraction
     if case.protocol:

@@ -121,6 +121,11 @@ class ElectrodeSection(Section):
     molar_volumes: Literal["measured", "equal"] = Field(
         "measured", description="Partial molar volumes: measured, or the host's equal to that of Li."
     )
+    mechanics: Literal["creep", "none"] = Field(
+        "creep",
+        description="creep: velocity and pressure are solved for. none: diffusion alone, for a foil without voids and "
+        "with stress_coupling = false; there is no pressure then (docs: numerics).",
+    )
 
     @field_validator("material")
     @classmethod

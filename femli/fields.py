@@ -177,11 +177,12 @@ def create(domain: Domain, case: Case, electrode: Electrode) -> Fields:
     """Allocate the unknowns on a domain and set the initial composition and pressure."""
     mesh = domain.mesh
     cell, dim = mesh.basix_cell(), mesh.geometry.dim
-    V = fem.functionspace(mesh, ("Lagrange", 2, (dim,)))
+    alone = case.electrode.mechanics == "none"  # then only x is solved for, and the others are kept small
+    V = fem.functionspace(mesh, ("Lagrange", 1 if alone else 2, (dim,)))
     Q = fem.functionspace(mesh, ("Lagrange", 1))
     W = fem.functionspace(mesh, ("Lagrange", 1, (dim,)))
-    size = {"uniaxial": 1, "plane": 3, "axisymmetric": 3, "full": 5}[domain.kinematics]
-    points = {"scheme": "default", "degree": CREEP_DEGREE}
+    size = 1 if alone else {"uniaxial": 1, "plane": 3, "axisymmetric": 3, "full": 5}[domain.kinematics]
+    points = {"scheme": "default", "degree": 0 if alone else CREEP_DEGREE}
     tensor = fem.functionspace(mesh, basix.ufl.quadrature_element(cell, value_shape=(size,), **points))
     scalar = fem.functionspace(mesh, basix.ufl.quadrature_element(cell, **points))
 

@@ -143,8 +143,8 @@ def stream_diffusivity(u: Unknowns, k: Any, f: Frame) -> Expr:
     return dilute * ufl.max_value(upwind - physical / (ufl.dot(slip, slip) + TRICKLE**2), 0)
 
 
-def host_balance(q: Expr, u: Unknowns, x_old: Expr, k: Any, f: Frame) -> Expr:
-    """Balance of the host metal, upwinded where its cells are too coarse.
+def host_balance(q: Expr, u: Unknowns, x_old: Expr, k: Any, f: Frame, upwind: bool = True) -> Expr:
+    """Balance of the host metal, upwinded where its cells are too coarse (and where that is not ruled out: `upwind`).
 
     Strong:  d(1 - phi)/dt + div((1 - phi) v) = 0
     Weak:    a0 [int_new (1 - phi) q - int_old (1 - phi_old) q] - int (1 - phi) (v - w) . grad q
@@ -152,7 +152,7 @@ def host_balance(q: Expr, u: Unknowns, x_old: Expr, k: Any, f: Frame) -> Expr:
              diffuses along walls
     """
     host, slip = 1 - laws.li_volume_fraction(u.x, k), u.v - f.w
-    carried = host - stream_diffusivity(u, k, f) * ufl.dot(slip, ufl.grad(host))
+    carried = host - stream_diffusivity(u, k, f) * ufl.dot(slip, ufl.grad(host)) if upwind else host
     form = k.rate * host_increment(q, u, x_old, k, f) - f.weight * carried * ufl.dot(slip, ufl.grad(q)) * f.dx
     return form if f.driving is None else form - forms_wall.surface_supply(q, host, k, f)
 

@@ -14,6 +14,7 @@ from .units import MAH_CM2
 
 # Unknowns for each cell: quadratic velocity, linear pressure and composition, by dimension.
 UNKNOWNS = {1: 4.0, 2: 5.0, 3: 4.4}
+NODES = {1: 1.0, 2: 0.5, 3: 0.18}  # composition alone
 # Bytes for each unknown (mostly the factorised matrix, measured up to 2e5 unknowns), and without any.
 BYTES = {1: 3e3, 2: 5e3, 3: 3e4}
 START_BYTES = 3e8
@@ -144,7 +145,7 @@ def _size(case: Case) -> Size:
         for extent, column in zip(laterals, sizes.lateral, strict=True):
             cells *= max(math.ceil(extent / column), 1)
         cells *= {1: 1, 2: 2, 3: 6}[dimension]
-    unknowns = UNKNOWNS[dimension] * cells
+    unknowns = (UNKNOWNS if case.electrode.mechanics == "creep" else NODES)[dimension] * cells
     memory = START_BYTES + BYTES[dimension] * unknowns
     return Size(sizes.interface * LENGTH, sizes.size * LENGTH, round(cells), round(unknowns), memory)
 

@@ -18,9 +18,9 @@ from femli.outputs_checkpoint import Checkpoint
 from femli.outputs_criteria import Criteria
 from femli.outputs_electrolyte import ElectrolyteFrames
 from femli.outputs_events import EVENTS, Happening, Opened, append
-from femli.outputs_frames import Frames
-from femli.outputs_measures import CELL_COLUMNS, INTERFACE_COLUMNS, InterfaceState
-from femli.outputs_summary import COUNTED, Tally, laws_of, versions
+from femli.outputs_frames import frames_of
+from femli.outputs_measures import CELL_COLUMNS, InterfaceState
+from femli.outputs_summary import COUNTED, PRESSURES, Tally, laws_of, versions
 from femli.outputs_voids import VoidLog
 from femli.protocol import Protocol
 from femli.stepper import Step
@@ -84,7 +84,7 @@ class Recorder:
         newton, self.fields = self.newton, self.newton.fields
         fields = self.fields
         self.criteria = Criteria(fields, self.case)
-        self.frames = Frames(self.folder, newton, self.electrode.omega_li)
+        self.frames = frames_of(self.folder, newton, self.electrode.omega_li)
         self.below = None
         if newton.electrolyte is not None:
             self.below = ElectrolyteFrames(self.folder, newton.electrolyte, 1 / flux_of_current(1.0, self.electrode))
@@ -139,7 +139,7 @@ class Recorder:
                 "step [-]": self.protocol.leg.number,
                 "stack_pressure [Pa]": self.stepper.levels[0].stack_pressure * STRESS,
             }
-        row |= {name: value(state) for name, value in INTERFACE_COLUMNS.items()}
+        row |= {name: value(state) for name, value in self.measures.columns.items()}
         names = [f"pressure_at_{depth * 1e6:g}um [Pa]" for depth in self.case.output.depths]
         row |= dict(zip(names, state.pressure_at, strict=True))
         if self.voided:
@@ -308,8 +308,9 @@ class Recorder:
         self.save()
         memory = self.comm.allreduce(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, op=MPI.SUM)
         v = self.tally.values
+        solved_for = self.fields.u if self.newton.mechanical else (self.fields.u.x,)
         dofs = sum(
-            u.function_space.dofmap.index_map.size_global * u.function_space.dofmap.index_map_bs for u in self.fields.u
+            u.function_space.dofmap.index_map.size_global * u.function_space.dofmap.index_map_bs for u in solved_for
         )
         summary: dict[str, Any] = {
             "stop_reason": reason,
@@ -328,6 +329,9 @@ class Recorder:
             "case_sha256": self.case.sha256(),
             "laws": laws_of(self.case),
         }
+        if not self.newton.mechanical:
+            for key in PRESSURES:
+                del summary[f"{key}_Pa"]
         if self.voided:
             summary["void_count"] = self.measures.void_count
             summary["collector_shift_m"] = v["collector_shift"] * LENGTH

@@ -93,14 +93,16 @@ class Series:
         self.index()
 
 
-class Frames(Series):
-    """Writes field snapshots of one run.
+class DiffusionFrames(Series):
+    """Writes field snapshots of one run: composition, and how Li and metal move; all that there is without mechanics.
 
     Args:
         folder: result folder (exists).
         newton: the run.
         omega_li: partial molar volume of Li [m3/mol].
     """
+
+    scalars: tuple[str, ...] = ("li_fraction [-]", "chemical_potential [J/mol]")
 
     def __init__(self, folder: Path, newton: Newton, omega_li: float) -> None:
         super().__init__(folder, newton.comm, FOLDER)
@@ -110,20 +112,10 @@ class Frames(Series):
         mesh, f, u = fields.domain.mesh, fields.frame, fields.u
         Q = u.p.function_space
         q = ufl.TestFunction(Q)
-        self.at_points = fem.Function(fields.state.inverse_rate.function_space)
-        self.average = bound(self.at_points * q * f.dx_creep)
         self.mass = bound(fem.Constant(mesh, 1.0) * q * f.dx_creep)
         flux = laws.li_flux(u.x, u.p, fields.k)
         self.fluxes = [bound(flux[c] * q * f.dx_creep) for c in range(mesh.geometry.dim)]
-        scalars = (
-            "li_fraction [-]",
-            "pressure [Pa]",
-            "equivalent_stress [Pa]",
-            "strain_rate [1/s]",
-            "creep_dissipation [W/m^3]",
-            "chemical_potential [J/mol]",
-        )
-        self.point = {name: fem.Function(Q, name=name) for name in scalars}
+        self.point = {name: fem.Function(Q, name=name) for name in self.scalars}
         V3 = fem.functionspace(mesh, ("Lagrange", 1, (3,)))
         self.vectors = {name: fem.Function(V3, name=name) for name in ("velocity [m/s]", "li_flux [mol/(m^2 s)]")}
         D = fem.functionspace(mesh, ("DG", 0))
@@ -136,38 +128,87 @@ class Frames(Series):
         assemble(g, form)
         return g.x.array
 
+    def _beyond_stack(self) -> Array | float:
+        """Pressure above that of the stack [MPa], as far as it counts in the potential."""
+        return 0.0
+
+    def _velocity(self, flux: Array) -> Array:
+        """Velocity of the metal at P1 dofs [um/h], with what one dimension prescribes: v + j is one number.
+
+        Args:
+            flux: volume flux of Li there [um/h], (dofs, dim).
+        """
+        velocity = -flux
+        velocity[:, -1] -= float(self.fields.k.contact_flux.value)
+        return velocity
+
+    def update(self) -> None:
+        """Compute all output fields of the current state, in SI."""
+        u, k = self.fields.u, self.fields.k
+        x = u.x.x.array
+        self.point["li_fraction [-]"].x.array[:] = x
+        y = 1 - x
+        gamma = y**2 * (float(k.activity_0.value) + float(k.activity_1.value) * y)
+        mu = float(k.thermal_pressure.value) * (np.log(np.maximum(x, 1e-12)) + gamma)
+        mu += self._beyond_stack()
+        self.point["chemical_potential [J/mol]"].x.array[:] = mu * units.STRESS * self.omega
+        mass = self._assembled(self.mass)
+        flux = np.stack([self._assembled(form) / mass for form in self.fluxes], axis=1)
+        dim = flux.shape[1]
+        for name, values in (
+            ("velocity [m/s]", self._velocity(flux) * SPEED),
+            ("li_flux [mol/(m^2 s)]", flux * SPEED / self.omega),
+        ):
+            self.vectors[name].x.array.reshape(-1, 3)[:, :dim] = values
+
+    def functions(self) -> list[fem.Function]:
+        """What is written."""
+        return [*self.point.values(), *self.vectors.values(), *self.cells.values()]
+
+
+class Frames(DiffusionFrames):
+    """The same with pressure, stress and what the metal's creep dissipates."""
+
+    scalars = (
+        "li_fraction [-]",
+        "pressure [Pa]",
+        "equivalent_stress [Pa]",
+        "strain_rate [1/s]",
+        "creep_dissipation [W/m^3]",
+        "chemical_potential [J/mol]",
+    )
+
+    def __init__(self, folder: Path, newton: Newton, omega_li: float) -> None:
+        super().__init__(folder, newton, omega_li)
+        f = self.fields.frame
+        self.at_points = fem.Function(self.fields.state.inverse_rate.function_space)
+        self.average = bound(self.at_points * ufl.TestFunction(self.fields.u.p.function_space) * f.dx_creep)
+
     def nodal(self, values: Array) -> Array:
         """Values at the stress points averaged to P1 dofs (lumped projection: keeps bounds)."""
         self.at_points.x.array[self.newton.point_dofs] = values
         return self._assembled(self.average) / self._assembled(self.mass)
 
+    def _beyond_stack(self) -> Array | float:
+        return self.fields.u.p.x.array - float(self.fields.k.stack_pressure.value)
+
+    def _velocity(self, flux: Array) -> Array:
+        return self.fields.u.v.x.array.reshape(-1, flux.shape[1])[self.newton.motion.p2_of_p1]
+
     def update(self) -> None:
         """Compute all output fields of the current state, in SI."""
-        u, k, law = self.fields.u, self.fields.k, self.newton.law
-        T = self.newton.stress()
+        super().update()
+        law, T = self.newton.law, self.newton.stress()
         rate = T * law.fluidity(law.equivalent(T))[:, None]
-        x, p = u.x.x.array, u.p.x.array
         point = self.point
-        point["li_fraction [-]"].x.array[:] = x
-        point["pressure [Pa]"].x.array[:] = p * units.STRESS
+        point["pressure [Pa]"].x.array[:] = self.fields.u.p.x.array * units.STRESS
         point["equivalent_stress [Pa]"].x.array[:] = self.nodal(law.equivalent(T)) * units.STRESS
         equivalent_rate = np.sqrt(law.inner(rate, rate) * 2 / 3)
         point["strain_rate [1/s]"].x.array[:] = self.nodal(equivalent_rate) / units.TIME
         dissipation = self.nodal(law.inner(T, rate)) * units.STRESS / units.TIME
         point["creep_dissipation [W/m^3]"].x.array[:] = dissipation
-        y = 1 - x
-        gamma = y**2 * (float(k.activity_0.value) + float(k.activity_1.value) * y)
-        mu = float(k.thermal_pressure.value) * (np.log(np.maximum(x, 1e-12)) + gamma)
-        mu += p - float(k.stack_pressure.value)
-        point["chemical_potential [J/mol]"].x.array[:] = mu * units.STRESS * self.omega
-        velocity = self.vectors["velocity [m/s]"].x.array.reshape(-1, 3)
-        flux = self.vectors["li_flux [mol/(m^2 s)]"].x.array.reshape(-1, 3)
-        dim = self.fields.domain.mesh.geometry.dim
-        velocity[:, :dim] = u.v.x.array.reshape(-1, dim)[self.newton.motion.p2_of_p1] * SPEED
-        mass = self._assembled(self.mass)
-        for c, form in enumerate(self.fluxes):
-            flux[:, c] = self._assembled(form) / mass * SPEED / self.omega
 
-    def functions(self) -> list[fem.Function]:
-        """What is written."""
-        return [*self.point.values(), *self.vectors.values(), *self.cells.values()]
+
+def frames_of(folder: Path, newton: Newton, omega_li: float) -> DiffusionFrames:
+    """What writes the snapshots of a run; arguments as of `DiffusionFrames`."""
+    return (Frames if newton.mechanical else DiffusionFrames)(folder, newton, omega_li)

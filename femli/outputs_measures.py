@@ -1,5 +1,6 @@
 """What a state is measured by: numbers for the history, in SI."""
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -23,7 +24,7 @@ class InterfaceState(NamedTuple):
 
     Attributes:
         li_fraction_interface_min, li_fraction_interface_mean: on the contact [-].
-        pressure_interface_min, pressure_interface_mean: on the contact [Pa].
+        pressure_interface_min, pressure_interface_mean: on the contact [Pa]; pressures are NaN without mechanics.
         pressure_min: anywhere [Pa]; pressure_min_depth: its distance from the interface [m].
         electrode_thickness: mean height of the collector [m].
         contact_fraction: contact over the whole interface [-].
@@ -53,6 +54,9 @@ class Measures:
     Args:
         newton: the solver, which has the fields.
         depths: distances from the contact [m] at which the pressure is wanted, of a line mesh.
+
+    Attributes:
+        columns: those of `INTERFACE_COLUMNS` that the run has a meaning for.
     """
 
     def __init__(self, newton: Newton, depths: tuple[float, ...] = ()) -> None:
@@ -76,6 +80,8 @@ class Measures:
         self.walls = Walls(fields)
         self.void_count = self.walls.count
         self.power = 3 if f.kinematics in ("axisymmetric", "full") else 2  # of a length in the size of a void
+        names = (name for name in INTERFACE_COLUMNS if newton.mechanical or not name.startswith("pressure"))
+        self.columns = {name: INTERFACE_COLUMNS[name] for name in names}
         electrolyte = newton.electrolyte
         self.cell = None if electrolyte is None else Voltage(fields, electrolyte)
 
@@ -144,7 +150,7 @@ class Measures:
         p = self.fields.u.p.x.array[self.contact_dofs]
         p_min, depth = self._pressure_min()
         void = self._integral("void") if "void" in self.integrals else 0.0
-        return InterfaceState(
+        state = InterfaceState(
             li_fraction_interface_min=self.li_fraction_min(),
             li_fraction_interface_mean=self._integral("x") / area,
             pressure_interface_min=self._extreme(float(np.min(p, initial=np.inf)), MPI.MIN) * STRESS,
@@ -157,6 +163,14 @@ class Measures:
             pressure_at=self._pressure_at(),
             cell=None if self.cell is None else self.cell.state(),
             layer_thickness=None if layer is None else sum(layer.totals()) / self.newton.full_area * LENGTH,
+        )
+        if self.newton.mechanical:
+            return state
+        return state._replace(
+            pressure_interface_min=math.nan,
+            pressure_interface_mean=math.nan,
+            pressure_min=math.nan,
+            pressure_min_depth=math.nan,
         )
 
 

@@ -14,6 +14,7 @@ from femli.stepper import Step
 
 SUMMARY = "summary.json"
 PACKAGES = ("femli", "dolfinx-solver-real", "fenics-dolfinx", "gmsh", "mpich", "numpy", "petsc4py")
+PRESSURES = ("pressure_interface_min", "pressure_min")  # smallest over a run
 COUNTED = ("steps", "rejected_steps", "newton_iterations", "linear_iterations", "remeshings")
 
 
@@ -28,8 +29,7 @@ class Tally:
             "rejected_steps": 0,
             "newton_iterations": 0,
             "linear_iterations": 0,
-            "pressure_interface_min": np.inf,
-            "pressure_min": np.inf,
+            **dict.fromkeys(PRESSURES, np.inf),
             "li_balance_error": 0.0,
             "host_balance_error": 0.0,
             "wall_time": 0.0,
@@ -50,8 +50,8 @@ class Tally:
     def extremes(self, state: InterfaceState, li_error: float, host_error: float) -> None:
         """Keep the smallest pressures and the worst balances."""
         v = self.values
-        v["pressure_interface_min"] = min(v["pressure_interface_min"], state.pressure_interface_min)
-        v["pressure_min"] = min(v["pressure_min"], state.pressure_min)
+        for key in PRESSURES:
+            v[key] = min(v[key], getattr(state, key))
         v["li_balance_error"] = max(v["li_balance_error"], abs(li_error))
         v["host_balance_error"] = max(v["host_balance_error"], abs(host_error))
 
@@ -59,7 +59,7 @@ class Tally:
 def laws_of(case: Case) -> dict[str, Any]:
     """Names of the laws that a case uses, for the summary."""
     e = case.electrode
-    names = ("diffusivity", "activity", "creep", "creep_scaling", "stress_coupling", "molar_volumes")
+    names = ("diffusivity", "activity", "creep", "creep_scaling", "stress_coupling", "molar_volumes", "mechanics")
     return {"material": e.properties(case.load.temperature).name} | {n: getattr(e, n) for n in names}
 
 

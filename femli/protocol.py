@@ -279,6 +279,8 @@ class Protocol:
             "contact_fraction [-]": state.contact_fraction,
             "stack_pressure [Pa]": self.stepper.levels[0].stack_pressure * STRESS,
         }
+        if not self.newton.mechanical:
+            del row["pressure_interface_min [Pa]"]
         if self.voltage is not None:
             row["cell_voltage [V]"] = self.voltage()
         self.rows.append(row)

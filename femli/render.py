@@ -148,9 +148,10 @@ def _solid(run: Run) -> list[Path]:
     made += render_voids.draw(run, sections[0].width, section=False)
     made.append(render_figures.contact(render_shape.contact_plane(frames[-1]), run.folder / "contact.png"))
     render_solid.require_opengl()
-    shades = {quantity: render_plane.seen(sections[-1:], quantity) for quantity in (COMPOSITION, PRESSURE)}
     for quantity, name in ((COMPOSITION, "view3d_composition.png"), (PRESSURE, "view3d_pressure.png")):
-        made.append(render_solid.write(frames[-1], quantity, shades[quantity], run.folder / name))
+        if quantity.array in frames[-1].fields:
+            shades = render_plane.seen(sections[-1:], quantity)
+            made.append(render_solid.write(frames[-1], quantity, shades, run.folder / name))
     shown = _spread(len(run.times), FILM_FRAMES)
     if len(shown) > 1:
         images = render_solid.images(_frames(run, shown), render_plane.seen(sections, COMPOSITION))

@@ -19,6 +19,7 @@ from femli.render_plane import (
     profile,
     seen,
     strip,
+    telling,
     whole,
     worst_void,
 )
@@ -65,9 +66,12 @@ def overview(shapes: Sequence[Plane], path: Path) -> Path:
         if quantity is SPEED:
             arrows(ax, last, zoom)
         letter(ax, name)
-    for ax in axes[:5]:
+    shown = 1 + len(present(last))
+    for ax in axes[:shown]:
         axis_labels(ax, last)
-    course(axes[5], shapes, PRESSURE)
+    for ax in axes[shown:5]:
+        ax.remove()
+    course(axes[5], shapes, telling(last))
     letter(axes[5], "f", "along the contact")
     return save(fig, path)
 
@@ -95,7 +99,7 @@ def interface(shapes: Sequence[Plane], path: Path) -> Path:
     """The zone at the contact over the whole width: a strip a field, with profiles on the same axis."""
     last = shapes[-1]
     view = strip(last)
-    fields, curves = present(last), [COMPOSITION, PRESSURE]
+    fields, curves = present(last), present(last, (COMPOSITION, PRESSURE))
     inner = PAGE - 32.0
     heights = [max(inner * view.ratio, 13.0)] * len(fields) + [24.0] * len(curves)
     fig, grid = sheet(inner, heights, 1, Margins(0.0, 0.0, 2.0, 4.5), Margins(13.0, 19.0, 8.0, 1.0))
@@ -178,8 +182,9 @@ def contact(shape: Plane, path: Path) -> Path:
     window = Window(left, right, low, high)
     margins = Margins()
     inner = PAGE / 2 - margins.left - margins.right
-    fig, axes = sheet(inner, [min(inner * window.ratio, 120.0)], 2, margins)
-    for ax, quantity, name in zip(axes[0], (COMPOSITION, PRESSURE), "ab", strict=True):
+    quantities = present(shape, (COMPOSITION, PRESSURE))
+    fig, axes = sheet(inner, [min(inner * window.ratio, 120.0)], len(quantities), margins)
+    for ax, quantity, name in zip(axes[0], quantities, "ab", strict=False):
         shades = seen([shape], quantity)
         bar(fig, ax, paint(ax, shape, quantity, shades, window, 900), quantity, shades)
         ax.set(xlabel=shape.label, ylabel="$y$ (µm)")

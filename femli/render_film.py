@@ -16,7 +16,7 @@ from matplotlib.ticker import MaxNLocator
 
 from femli.errors import OutputError
 from femli.render_curves import BLUE, CAPACITY, ORANGE, TIME, capacity_axis
-from femli.render_plane import Window, around, axis_labels, bar, paint, seen, whole, worst_void
+from femli.render_plane import Window, around, axis_labels, bar, paint, seen, telling, whole, worst_void
 from femli.render_read import Array, Frame, Run
 from femli.render_shape import Plane, void_box
 from femli.render_style import COMPOSITION, PRESSURE, STRESS, Colours, Quantity, when
@@ -71,7 +71,8 @@ def plane_images(
         left, right, below = (fig.add_axes(box) for box in _boxes())
         bar(fig, left, paint(left, shape, COMPOSITION, scales[0], tallest, 500), COMPOSITION, scales[0])
         zoom = around(shape, worst_void(shape), 0.6)
-        bar(fig, right, paint(right, shape, PRESSURE, scales[1], zoom, 500), PRESSURE, scales[1])
+        near = telling(shape)
+        bar(fig, right, paint(right, shape, near, scales[1], zoom, 500), near, scales[1])
         for ax in (left, right):
             axis_labels(ax, shape)
         left.set_title(when(shape.time, shape.capacity), loc="left")
@@ -184,15 +185,14 @@ def _image(fig: Figure) -> Array:
 def _progress(ax: Axes, history: pd.DataFrame | None, time: float) -> None:
     """Smallest composition and pressure at the contact so far, with a dot at the present."""
     names = ("li_fraction_interface_min [-]", "pressure_interface_min [Pa]")
-    if history is None or CAPACITY not in history or not set(names) <= set(history):
+    if history is None or CAPACITY not in history or names[0] not in history:
         ax.remove()
         return
     now = float(np.interp(time, history[TIME], history[CAPACITY]))
-    second = ax.twinx()
-    for axis, name, factor, colour, label in (
-        (ax, names[0], 1.0, BLUE, "smallest $x$"),
-        (second, names[1], 1e-6, ORANGE, "smallest $p$ (MPa)"),
-    ):
+    curves = [(ax, names[0], 1.0, BLUE, "smallest $x$")]
+    if names[1] in history:
+        curves.append((ax.twinx(), names[1], 1e-6, ORANGE, "smallest $p$ (MPa)"))
+    for axis, name, factor, colour, label in curves:
         values = history[name] * factor
         axis.plot(history[CAPACITY], values, color=colour, lw=1.0)
         axis.plot([now], [np.interp(time, history[TIME], values)], "o", color=colour, ms=4)
@@ -208,9 +208,9 @@ def tall_window(shapes: Sequence[Plane]) -> Window:
 
 
 def zoom_colours(shapes: Sequence[Plane]) -> Colours:
-    """One scale for the pressure near the contact through the film."""
+    """One scale for the pressure (or what tells most) near the contact through the film."""
     tallest = max(shapes, key=lambda shape: shape.height)
-    return seen(shapes, PRESSURE, around(tallest, worst_void(tallest), 0.6))
+    return seen(shapes, telling(tallest), around(tallest, worst_void(tallest), 0.6))
 
 
 def depth_limits(frames: Iterable[Frame]) -> tuple[dict[str, tuple[float, float]], float]:

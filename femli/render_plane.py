@@ -17,6 +17,7 @@ from femli.render_read import Array
 from femli.render_shape import Plane, contact_lines, void_box
 from femli.render_style import (
     COLUMN,
+    COMPOSITION,
     MM,
     PRESSURE,
     SPEED,
@@ -73,10 +74,17 @@ def around(shape: Plane, void: Array | None, ratio: float = 0.6) -> Window:
     return Window(start, start + span, top - ratio * span if top < shape.height else -0.1 * ratio * span, top)
 
 
+def telling(shape: Plane) -> Quantity:
+    """What tells most near the contact: the pressure, or the composition where a run has no mechanics."""
+    return PRESSURE if PRESSURE.array in shape.fields else COMPOSITION
+
+
 def worst_void(shape: Plane) -> Array | None:
     """The void with the smallest pressure on its wall: where the metal is pulled hardest."""
+    if not shape.outline.voids:
+        return None
     pressure = shape.fields[PRESSURE.array]
-    return min(shape.outline.voids, key=lambda void: pressure[np.unique(void)].min(), default=None)
+    return min(shape.outline.voids, key=lambda void: pressure[np.unique(void)].min())
 
 
 def seen(shapes: Sequence[Plane], quantity: Quantity, window: Window | None = None) -> Colours:

@@ -38,6 +38,7 @@ SIMPLICES: dict[int, tuple[tuple[int, ...], ...]] = {
 }
 PRESSURE_UNITS = {"Pa": 1.0, "kPa": 1e3, "MPa": 1e6, "GPa": 1e9, "bar": 1e5}
 NEEDED = ("li_fraction [-]", "pressure [Pa]")
+NEEDED_ALONE = NEEDED[:1]  # of a run without mechanics
 
 
 class Frame(NamedTuple):
@@ -75,6 +76,7 @@ class Run(NamedTuple):
     times: tuple[float, ...]  # s, one a frame
     files: tuple[Path, ...]
     below: Mapping[float, Path] = MappingProxyType({})  # the electrolyte's frames by time; empty where there is none
+    needed: tuple[str, ...] = NEEDED  # arrays that every frame must have
 
     @property
     def axisymmetric(self) -> bool:
@@ -85,10 +87,10 @@ class Run(NamedTuple):
         """Read one frame (negative numbers count from the end).
 
         Raises:
-            OutputError: the file is absent, damaged, or lacks the composition or the pressure.
+            OutputError: the file is absent, damaged, or lacks the composition or, with mechanics, the pressure.
         """
         time = self.times[number]
-        return _frame(self.files[number], time, self.capacity(time))
+        return _frame(self.files[number], time, self.capacity(time), self.needed)
 
     def electrolyte(self, time: float) -> Frame | None:
         """Read the electrolyte's frame at the time [s] of one of the electrode's; None where there is none."""
@@ -131,6 +133,7 @@ def read(folder: Path) -> Run:
         times=times,
         files=files,
         below=below,
+        needed=NEEDED_ALONE if case.get("electrode", {}).get("mechanics") == "none" else NEEDED,
     )
 
 
@@ -224,7 +227,7 @@ def _pieces(path: Path) -> list[Path]:
     return [path.parent / piece.attrib["Source"] for piece in root.iter("Piece") if "Source" in piece.attrib]
 
 
-def _frame(path: Path, time: float, capacity: float | None, needed: tuple[str, ...] = NEEDED) -> Frame:
+def _frame(path: Path, time: float, capacity: float | None, needed: tuple[str, ...]) -> Frame:
     for file in [path, *(_pieces(path) if path.exists() else [])]:
         if not file.exists():
             raise OutputError(f"{file}: is missing, though the index of the fields names it")

@@ -20,7 +20,7 @@ from femli.outputs_events import EVENTS
 from femli.outputs_measures import Measures
 from femli.outputs_summary import SUMMARY
 from femli.protocol import Protocol
-from femli.solver import on_mesh
+from femli.solver_diffusion import solver_of
 from femli.stepper import Stepper
 
 
@@ -57,7 +57,7 @@ def run(
         domain = mesh.distribute(case, stored_mesh(folder, case.sha256(), comm), (), comm)
     else:
         domain = mesh.build(case, comm)
-    newton = on_mesh(domain, case, electrode)
+    newton = solver_of(domain, case, electrode)
     protocol = Protocol(case, electrode, Stepper(newton, case), Measures(newton, case.output.depths))
     recorder = Recorder(folder, case, electrode, protocol)
     if resume:

@@ -50,10 +50,13 @@ class Newton:
         case, electrode: the numbers.
 
     Attributes:
+        mechanical: whether velocity and pressure are solved for.
         applied_flux: areal current over the whole interface as volume flux of Li [um/h].
         electrolyte: or None; the current is then uniform over the contact that is left.
         control, applied_voltage: "current", or "voltage" to hold the cell voltage [V] (with an electrolyte).
     """
+
+    mechanical = True
 
     def __init__(self, fields: Fields, motion: Motion, case: Case, electrode: Electrode) -> None:
         self.fields, self.motion, self.comm = fields, motion, fields.domain.mesh.comm
@@ -75,6 +78,7 @@ class Newton:
         self.surface = SurfaceDiffusion(fields, motion, self.curvature) if driven else None
         self._rows()
         self._forms(case, electrode)
+        self._integrals()
         self._points()
         self.full_area = total(self.comm, fem.assemble_scalar(self.interface_area))
         self.counts = Counts()
@@ -118,7 +122,11 @@ class Newton:
         rows = forms.frozen_residuals(t, fl.u, fl.state, k, frame, case.load.plate)
         Jz = [[ufl.derivative(row, fl.u[j], du[j]) for j in range(3)] for row in rows]
         self.frozen_system = linear_system(case, fl, Jz, Fz, [*held, frozen], self.offsets, "start", self.electrolyte)
-        f, q = fl.frame, t.x
+
+    def _integrals(self) -> None:
+        """Contents, what a step adds to them, areas."""
+        fl, k, f = self.fields, self.fields.k, self.fields.frame
+        q = ufl.TestFunction(fl.u.x.function_space)
         phi = laws.li_volume_fraction(fl.u.x, k)
         self.li_content = bound(f.weight * phi * q * f.dx)
         self.host_content = bound(f.weight * (1 - phi) * q * f.dx)

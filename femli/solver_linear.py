@@ -112,7 +112,7 @@ class LinearSystem:
     """Forms of a linear system, its residual and its increment.
 
     Args:
-        jacobian: square array of forms.
+        jacobian: square array of forms, or one form of one unknown.
         residual: one form a row.
         conditions: Dirichlet conditions of the increments.
         offsets: first owned dof of each row in `b` and `dx`.
@@ -127,7 +127,7 @@ class LinearSystem:
         self.offsets = offsets
         self.b = fem_petsc.create_vector([form.function_spaces[0] for form in self.L])
         held = [self._local(bc, offsets) for bc in conditions]
-        self.held = np.unique(np.concatenate(held))
+        self.held = np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *held]))
 
     def close(self) -> None:
         """Give back what PETSc holds; nothing works afterwards."""
@@ -155,7 +155,7 @@ class LinearSystem:
         """Residual alone, in `b`; constrained rows are zero."""
         with self.b.localForm() as local:
             local.set(0.0)
-        fem_petsc.assemble_vector(self.b, self.L)
+        fem_petsc.assemble_vector(self.b, self.L if len(self.L) > 1 else self.L[0])
         self.b.ghostUpdate(addv=PETSc.InsertMode.ADD, mode=PETSc.ScatterMode.REVERSE)
         values = self.b.array
         for where, vector in history:

@@ -143,12 +143,10 @@ def scale_rows(case: Case, seen: Outlook) -> list[tuple[str, str, str]]:
             f"{electrode.diffusivity * 1e4:.4g} cm^2/s",
             f"at x = {x0:g}, {electrode.temperature:g} K",
         ),
-        (
-            "creep law",
-            f"n = {electrode.creep_exponent:g}",
-            f"alpha = {electrode.creep_prefactor:.4g} Pa^-n/s",
-        ),
     ]
+    if case.electrode.mechanics == "creep":
+        alpha = f"alpha = {electrode.creep_prefactor:.4g} Pa^-n/s"
+        rows.append(("creep law", f"n = {electrode.creep_exponent:g}", alpha))
     layers = seen.layers
     if layers is not None:
         speed = layers.recession * 1e6 * 3600.0
@@ -262,7 +260,8 @@ def provenance_lines(case: Case, electrode: Electrode) -> list[str]:
     lines = [
         f"material {electrode.name}, x0 = {electrode.li_fraction:g}; diffusivity {section.diffusivity}, "
         f"activity {section.activity}, creep {section.creep} (scaling {section.creep_scaling}), "
-        f"stress coupling {'on' if section.stress_coupling else 'off'}, molar volumes {section.molar_volumes}"
+        f"stress coupling {'on' if section.stress_coupling else 'off'}, molar volumes {section.molar_volumes}, "
+        f"mechanics {section.mechanics}"
     ]
     for value in electrode.provenance:
         kind = "assumed" if value.assumed else "measured" if value.source in library.SOURCES else "given"

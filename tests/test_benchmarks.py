@@ -87,10 +87,12 @@ def test_limits():
 
 
 def test_diffusion():
-    # Expected: both solve diffusion in the same metal over the same times. What they differ by, backward Euler
-    # against BDF2, is some 10 % of the drop of x over six equal steps (expected below 15 %).
-    rows = cells(ran("diffusion.py", "--size", "4", "--steps", "6"))
-    start = 0.95
-    drops = [start - float(row[5]) for row in rows[1:]]
-    assert int(rows[2][1]) > 5 * int(rows[1][1])
-    assert drops[0] > 0 and drops[1] == pytest.approx(drops[0], rel=0.15)
+    # Expected: scripts and femli without mechanics solve the same equation with the same rule: the drop of x over eight
+    # steps to 1 % (what the thinning of the mesh, 1e-3 of its height, and other cells' shapes change); with mechanics
+    # there are more than five times the unknowns and the same drop to 3 %.
+    rows = cells(ran("diffusion.py", "--sizes", "4", "--steps", "8"))
+    drops = [0.95 - float(row[6]) for row in rows[1:]]
+    assert [row[0].split(":")[0] for row in rows[3::3]] == ["femli, mechanics creep", "femli, mechanics none"]
+    assert rows[4][1] == rows[6][1] and int(rows[3][1]) > 5 * int(rows[1][1])
+    assert drops[0] > 0 and drops[3:5] == pytest.approx([drops[5]] * 2, rel=0.01)
+    assert drops[2] == pytest.approx(drops[0], rel=0.03)

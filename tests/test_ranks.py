@@ -21,6 +21,32 @@ SURFACE = (
     runs.VOIDED.replace('capacity = "0.001', 'capacity = "0.0001')
     + '[wall]\nsurface_tension = "0.416 J/m^2"\nsurface_diffusivity = "1e-10 m^2/s"\n'
 )
+# Diffusion alone: through a rest and plating, to a stop that is found.
+ALONE = """
+[geometry]
+dimension = 2
+width = "8 um"
+electrode_thickness = "10 um"
+mesh = { interface_size = "0.2 um", growth = 1.4 }
+[electrode]
+material = "Li-20Mg"
+stress_coupling = false
+mechanics = "none"
+[output]
+every = "0.005 mAh/cm^2"
+[[protocol]]
+current_density = "0.31 mA/cm^2"
+until = { capacity = "0.02 mAh/cm^2" }
+[[protocol]]
+rest = true
+until = { time = "1 min" }
+[[protocol]]
+current_density = "-0.31 mA/cm^2"
+until = { capacity = "0.01 mAh/cm^2" }
+[[protocol]]
+current_density = "0.31 mA/cm^2"
+until = { li_fraction = 0.6 }
+"""
 CASES = {
     "1D": FOIL,
     "2D": runs.VOIDED,
@@ -28,6 +54,7 @@ CASES = {
     "electrolyte": ELECTROLYTE,
     "walls": WALLS,
     "surface": SURFACE,
+    "diffusion alone": ALONE,
 }
 SAME = 1e-8
 

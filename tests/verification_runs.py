@@ -19,7 +19,7 @@ from femli import mesh
 from femli.case import Case
 from femli.outputs_measures import Measures
 from femli.protocol import Protocol
-from femli.solver import on_mesh
+from femli.solver_diffusion import solver_of
 from femli.stepper import Stepper
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -98,7 +98,7 @@ def short(**more: object) -> Case:
 def protocol(case: Case, domain: mesh.Domain | None = None) -> Protocol:
     """All rooms of a run but the recorder, on a mesh of its own or a given one, at the consistent state."""
     electrode = case.electrode_properties()
-    newton = on_mesh(domain or mesh.build(case, MPI.COMM_WORLD), case, electrode)
+    newton = solver_of(domain or mesh.build(case, MPI.COMM_WORLD), case, electrode)
     made = Protocol(case, electrode, Stepper(newton, case), Measures(newton))
     made.start()
     return made
