@@ -329,8 +329,8 @@ def contradictions(case: Case) -> list[str]:
         found.append("load.current_density: plating has no end; allowed: stop.capacity or stop.time")
     if stop.li_fraction is not None and stop.li_fraction >= x0:
         found.append(f"stop.li_fraction: {stop.li_fraction:g}: the metal starts at {x0:g}; allowed: less than that")
-    if case.electrolyte is not None and case.solver.linear == "iterative":
-        found.append("solver.linear: iterative: not with an electrolyte; allowed: automatic, direct")
+    if case.interface.layer_diffusivity is not None and case.solver.linear == "iterative":
+        found.append("solver.linear: iterative: not with a layer on the contact; allowed: automatic, direct")
     limit = library.LI_MG_STAGES.limit.number
     if case.interface.layer_diffusivity is not None and (stop.li_fraction or 0.0) >= limit:
         found.append(
