@@ -5,8 +5,9 @@
     .venv/bin/python benchmarks/solver_3d.py --dofs 5e5 1e6 --ranks 2 --direct-up-to 0
 
 Each row is a run in a process of its own: a block of Li-5Mg, without voids, with one, and with one over an electrolyte
-that is solved with it (`--problems`), up to the consistent state (counted apart) and over a few time steps. Times are processor seconds of the slowest rank per Newton iteration, memory
-is the peak over all ranks of the whole run. Ratios are direct over iterative, same problem, same ranks, same table.
+that is solved with it (`--problems`), up to the consistent state (counted apart) and over a few time steps. Times are
+processor seconds of the slowest rank per Newton iteration, memory is the peak over all ranks of the whole run. Ratios
+are direct over iterative, same problem, same ranks, same table.
 """
 
 import argparse
@@ -123,7 +124,7 @@ def member(size: float, largest: float, kind: str, linear: str, steps: int) -> N
     comm, spent = MPI.COMM_WORLD, watched()
     began = time.process_time()
     march = problem(size, largest, kind, linear)
-    newton, owned = march.newton, march.fields
+    newton = march.newton
     made = time.process_time() - began
     counted: list[int] = []
     increment = newton.step_system.solve

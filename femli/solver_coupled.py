@@ -118,7 +118,7 @@ class CoupledBlockSolver(BlockSolver):
         self.b = PETSc.Vec().createMPI((self.split + self.own.getLocalSize()[0], None), comm=comm)
         self.dx = self.b.duplicate()
         self.r_metal, self.z_metal = self.metal.b.duplicate(), self.metal.b.duplicate()
-        self.y, self.r_own = self.own.createVecs()
+        self.y, self.r_own = self.own.createVecRight(), self.own.createVecLeft()
         self.coupled = self.columns.createVecLeft()
         self.ksp.setOperators(self.A)
         self.ksp.getPC().setPythonContext(self)
