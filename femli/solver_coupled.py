@@ -1,9 +1,11 @@
 """The linear solves of electrode and electrolyte together: (v, p, x) bordered by the potential.
 
-The matrix is [[M, c], [r, K]]: M the metal's, K the Laplace operator of the electrolyte with the slope of the contact
-law on the contact. Direct: one matrix of four blocks, MUMPS. Iterative: FGMRES, and as preconditioner the upper
-triangle, y = K^-1 r_potential and then one application of the metal's own to r_metal - c y.
+Direct: one matrix of four blocks, MUMPS. Iterative: as without an electrolyte, the potential being a further row of the
+trailing block. The contact couples it to pressure and composition alone, so the Schur complement gains its rows and
+columns as they are.
 """
+
+from typing import Any
 
 from mpi4py import MPI  # noqa: F401  (before dolfinx)
 
@@ -12,12 +14,10 @@ from numpy.typing import NDArray
 from petsc4py import PETSc
 
 from femli.electrolyte import Blocks, Electrolyte
-from femli.solver_block import BlockSolver
+from femli.solver_block import TRAILING_LU, BlockSolver
 from femli.solver_linear import LinearSolver
 
 Array = NDArray[np.float64]
-
-POTENTIAL_LU = 30_000  # dofs of the potential up to which its block is factorised
 
 
 class CoupledSolver(LinearSolver):
@@ -67,16 +67,18 @@ class CoupledBlockSolver(BlockSolver):
     """The same system, not copied into one matrix; solved as `BlockSolver` does, set-ups kept and renewed as there.
 
     Args:
-        metal: the system of (v, p, x), whose volume balance holds the electrolyte's contact flux. Its Krylov solver
-            becomes that of the whole.
+        metal: the system of (v, p, x), whose volume balance holds the electrolyte's contact flux. Its solvers become
+            those of the whole.
         electrolyte: the rest of it.
     """
 
     def __init__(self, metal: BlockSolver, electrolyte: Electrolyte) -> None:
         self.metal, self.electrolyte = metal, electrolyte
-        self.split = metal.b.getLocalSize()
         self.expert, self.keep, self.most = metal.expert, metal.keep, metal.most
-        self.ksp, self.multigrid = metal.ksp, metal.multigrid
+        self.ksp, self.schur, self.multigrid = metal.ksp, metal.schur, metal.multigrid
+        self.split = metal.split
+        self.r_velocity, self.v, self.coupled = metal.r_velocity, metal.v, metal.coupled
+        self.pressure = metal.pressure
         self.rescue = None
         self.reference, self.due = 0, True
         self.A = PETSc.Mat()  # made at the first assembly: electrolytes have no blocks before
@@ -88,7 +90,7 @@ class CoupledBlockSolver(BlockSolver):
             self.rescue.close()
         if self.A:
             super().close()
-            for owned in (self.A, self.conduction, self.r_metal, self.z_metal, self.r_own, self.y, self.coupled):
+            for owned in (self.A, self.S, self.rows, self.columns, self.r_trailing, self.y):
                 owned.destroy()
 
     def assemble(self, history: list[tuple[slice, Array]]) -> None:
@@ -110,38 +112,59 @@ class CoupledBlockSolver(BlockSolver):
         self.b.array[:] = np.concatenate([self.metal.b.array, self.electrolyte.residual()])
 
     def _make(self, blocks: Blocks) -> None:
-        comm = self.metal.A.getComm()
-        self.A = PETSc.Mat().createNest([[self.metal.A, blocks.columns], [blocks.rows, blocks.own]], comm=comm)
+        metal, own, comm = self.metal, blocks.own, self.metal.A.getComm()
+        self.A = PETSc.Mat().createNest([[metal.A, blocks.columns], [blocks.rows, own]], comm=comm)
         self.A.setUp()
-        self.parts = self.metal.parts | {(1, 3): blocks.columns, (3, 1): blocks.rows, (3, 3): blocks.own}
-        self.columns, self.own = blocks.columns, blocks.own
-        self.b = PETSc.Vec().createMPI((self.split + self.own.getLocalSize()[0], None), comm=comm)
+        self.border = blocks
+        self.parts = metal.parts | {(1, 3): blocks.columns, (3, 1): blocks.rows, (3, 3): own}
+        self.b = PETSc.Vec().createMPI((metal.b.getLocalSize() + own.getLocalSize()[0], None), comm=comm)
         self.dx = self.b.duplicate()
-        self.r_metal, self.z_metal = self.metal.b.duplicate(), self.metal.b.duplicate()
-        self.y, self.r_own = self.own.createVecRight(), self.own.createVecLeft()
-        self.coupled = self.columns.createVecLeft()
         self.ksp.setOperators(self.A)
         self.ksp.getPC().setPythonContext(self)
-        self.conduction = PETSc.KSP().create(comm)
-        self.conduction.setOptionsPrefix(f"{self.expert.prefix}potential_")
-        self.conduction.setOperators(self.own)
-        self.conduction.setType("preonly")
-        pc = self.conduction.getPC()
-        if self.own.getSize()[0] <= POTENTIAL_LU:
-            pc.setType("lu")
-            pc.setFactorSolverType("mumps")
-        else:
-            pc.setType("gamg")
+        first, last = blocks.columns.getOwnershipRange()
+        behind = PETSc.IS().createStride(last - first - self.split, first + self.split, comm=comm)
+        first, last = own.getOwnershipRange()
+        self.places = behind, PETSc.IS().createStride(last - first, first, comm=comm)
+        self.rows, self.columns, self.S = PETSc.Mat(), PETSc.Mat(), PETSc.Mat()
+        self._trailing()
+        self.r_trailing, self.y = self.S.createVecLeft(), self.S.createVecRight()
+        if self.S.getSize()[0] > TRAILING_LU:
+            self._divide()
+
+    def _trailing(self) -> None:
+        """The Schur complement of pressure, composition and potential at the current state, in one matrix."""
+        self.metal._fill(self.metal.S, self.metal.trailing)
+        behind, own = self.places
+        border = self.border
+        self.rows = border.rows.createSubMatrix(own, behind, self.rows if self.rows else None)
+        self.columns = border.columns.createSubMatrix(behind, own, self.columns if self.columns else None)
+        nest = PETSc.Mat().createNest([[self.metal.S, self.columns], [self.rows, border.own]])
+        nest.convert("aij", self.S)
+        nest.destroy()
+
+    def _divide(self) -> None:
+        """Too large to be factorised: ILU of all rows for what couples them nearby, multigrid for the potential."""
+        pc: Any = self.schur.getPC()  # petsc4py's stubs say that it returns nothing
+        start, end = self.S.getOwnershipRange()
+        middle = start + self.metal.S.getLocalSize()[0]
+        pc.setType("composite")
+        pc.setCompositeType(PETSc.PC.CompositeType.MULTIPLICATIVE)
+        for kind in ("bjacobi", "fieldsplit"):
+            pc.addCompositePCType(kind)
+        for name, first, last in (("metal", start, middle), ("potential", middle, end)):
+            rows = PETSc.IS().createStride(last - first, first, comm=self.S.getComm())
+            pc.getCompositePC(1).setFieldSplitIS((name, rows))
         with self.expert:
-            self.conduction.setFromOptions()
+            self.schur.setFromOptions()
+        multigrid, given = "trailing_sub_1_fieldsplit_potential_pc_type", self.expert.database
+        if pc.getType() == "composite" and not given.hasName(multigrid):
+            given.setValue(multigrid, "gamg")  # read at the first set-up
 
     def _set_up(self) -> None:
-        self.metal._set_up()
-        pc = self.conduction.getPC()
-        pc.setReusePreconditioner(False)
-        self.conduction.setOperators(self.own)
-        self.conduction.setUp()
-        pc.setReusePreconditioner(True)  # the block changes with every assembly, its solver at the next set-up
+        self._trailing()
+        self.schur.setOperators(self.S)
+        self.schur.setUp()
+        self.multigrid.renew()
 
     def _direct(self) -> int:
         if self.rescue is None:
@@ -152,15 +175,3 @@ class CoupledBlockSolver(BlockSolver):
         iterations = self.rescue.solve()
         self.dx.array[:] = self.rescue.dx.array
         return iterations
-
-    def apply(self, pc: PETSc.PC, r: PETSc.Vec, z: PETSc.Vec) -> None:
-        """The preconditioner; PETSc calls it (r, z: all rows)."""
-        values, out = r.array_r, z.array_w
-        self.r_own.array[:] = values[self.split :]
-        self.conduction.solve(self.r_own, self.y)
-        out[self.split :] = self.y.array_r
-        self.columns.mult(self.y, self.coupled)
-        self.r_metal.array[:] = values[: self.split]
-        self.r_metal.axpy(-1.0, self.coupled)
-        self.metal.apply(pc, self.r_metal, self.z_metal)
-        out[: self.split] = self.z_metal.array_r

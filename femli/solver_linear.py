@@ -102,7 +102,7 @@ class ExpertOptions:
             raise CaseError(
                 *(
                     f"solver.petsc.{name}: no part of the {self.prefix} solver reads this option; allowed: options of "
-                    "PETSc without the dash, those of parts behind velocity_, trailing_, potential_ (docs/numerics.md)"
+                    "PETSc without the dash, those of parts behind velocity_ or trailing_ (docs/numerics.md)"
                     for name in unread
                 )
             )
