@@ -158,7 +158,7 @@ class Solver(Section):
     regularisation_stress: Pressure = preset("0.01 MPa", "Equivalent stress below which creep becomes linear.")
     linear: Literal["automatic", "direct", "iterative"] = Field(
         "automatic",
-        description="Linear solver: direct (MUMPS) in 1D, 2D and small 3D, else iterative (docs: numerics).",
+        description="Linear solver: MUMPS in 1D, 2D, small 3D, with a layer; else iterative (docs: numerics).",
     )
     petsc: dict[str, bool | int | float | str] = preset(
         {}, "Options of PETSc for the linear solver, without the dash; for experts (docs: numerics)."
