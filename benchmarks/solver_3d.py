@@ -109,8 +109,7 @@ def watched() -> dict[str, float]:
     for owner in (block, direct, *coupled):
         timed(owner, "assemble", "assembly")
     timed(block, "_fill", "assembly")
-    for owner in (block, coupled[0]):
-        timed(owner, "_set_up", "set-up")
+    timed(block, "_set_up", "set-up")
     timed(solver_multigrid.VelocityMultigrid, "refresh", "set-up")
     timed(solver.Newton, "place", "motion")
     timed(solver.Newton, "_project", "creep law")

@@ -86,11 +86,11 @@ class CoupledBlockSolver(BlockSolver):
     def close(self) -> None:
         """Give back what PETSc holds; nothing works afterwards."""
         self.metal.close()
+        self.ksp.destroy()  # it holds this object as its preconditioner
         if self.rescue is not None:
             self.rescue.close()
         if self.A:
-            super().close()
-            for owned in (self.A, self.S, self.rows, self.columns, self.r_trailing, self.y):
+            for owned in (self.b, self.dx, self.A, self.S, self.rows, self.columns, self.r_trailing, self.y):
                 owned.destroy()
 
     def assemble(self, history: list[tuple[slice, Array]]) -> None:
@@ -126,14 +126,14 @@ class CoupledBlockSolver(BlockSolver):
         first, last = own.getOwnershipRange()
         self.places = behind, PETSc.IS().createStride(last - first, first, comm=comm)
         self.rows, self.columns, self.S = PETSc.Mat(), PETSc.Mat(), PETSc.Mat()
-        self._trailing()
+        self._complement()
         self.r_trailing, self.y = self.S.createVecLeft(), self.S.createVecRight()
         if self.S.getSize()[0] > TRAILING_LU:
             self._divide()
 
-    def _trailing(self) -> None:
+    def _complement(self) -> None:
         """The Schur complement of pressure, composition and potential at the current state, in one matrix."""
-        self.metal._fill(self.metal.S, self.metal.trailing)
+        self.metal._complement()
         behind, own = self.places
         border = self.border
         self.rows = border.rows.createSubMatrix(own, behind, self.rows if self.rows else None)
@@ -159,12 +159,6 @@ class CoupledBlockSolver(BlockSolver):
         multigrid, given = "trailing_sub_1_fieldsplit_potential_pc_type", self.expert.database
         if pc.getType() == "composite" and not given.hasName(multigrid):
             given.setValue(multigrid, "gamg")  # read at the first set-up
-
-    def _set_up(self) -> None:
-        self._trailing()
-        self.schur.setOperators(self.S)
-        self.schur.setUp()
-        self.multigrid.renew()
 
     def _direct(self) -> int:
         if self.rescue is None:
