@@ -58,7 +58,7 @@ def bytes_of(matrix: Any) -> float:
 def measured(dofs: float, steps: int) -> tuple[dict[str, float], list[list[str]], int]:
     """Seconds a part per Newton iteration, rows of the table against bandwidth, and the unknowns."""
     spent = solver_3d.watched()
-    march = solver_3d.problem(*solver_3d.sizes(dofs, False), False, "iterative")
+    march = solver_3d.problem(*solver_3d.sizes(dofs, "no void"), "no void", "iterative")
     march.start()
     march.spent = Counts()  # what the start took is not a step's
     spent.update(dict.fromkeys(spent, 0.0))

@@ -87,8 +87,8 @@ def main() -> int:
         first: tuple[int, float] | None = None
         for ranks in sorted(given.ranks):
             dofs = given.dofs if kind == "strong" else given.dofs_a_rank * ranks
-            size = solver_3d.sizes(dofs, False)
-            found = solver_3d.run(*size, False, "iterative", ranks, given.steps, given.launcher)
+            size = solver_3d.sizes(dofs, "no void")
+            found = solver_3d.run(*size, "no void", "iterative", ranks, given.steps, given.launcher)
             if found is None:
                 failed = True
                 continue

@@ -4,9 +4,10 @@
     .venv/bin/python benchmarks/solver_3d.py --dofs 2e4 5e4 1e5 2e5            the sizes that the aims are for
     .venv/bin/python benchmarks/solver_3d.py --dofs 5e5 1e6 --ranks 2 --direct-up-to 0
 
-Each row is a run in a process of its own: a block of Li-5Mg, without voids and with one, up to the consistent state
-(counted apart) and over a few time steps. Times are processor seconds of the slowest rank per Newton iteration, memory
-is the peak over all ranks of the whole run. Ratios are direct over iterative, same problem, same ranks, same table.
+Each row is a run in a process of its own: a block of Li-5Mg, without voids, with one, and with one over an electrolyte
+that is solved with it (`--problems`), up to the consistent state (counted apart) and over a few time steps. Times are
+processor seconds of the slowest rank per Newton iteration, memory is the peak over all ranks of the whole run. Ratios
+are direct over iterative, same problem, same ranks, same table.
 """
 
 import argparse
@@ -42,14 +43,22 @@ current_density = "0.31 mA/cm^2"
 stack_pressure = "5 MPa"
 [stop]
 capacity = "0.1 mAh/cm^2"
+{below}
 [solver]
 linear = "{linear}"
 """
 VOID = '[[geometry.voids.list]]\nx = "6 um"\ny = "6 um"\nhalf_width = "2 um"\nheight = "1 um"'
+BELOW = '[electrolyte]\nthickness = "20 um"\nconductivity = "0.4 mS/cm"\n[interface]\nresistance = "5 ohm cm^2"'
+# What fills the places of the case, and unknowns [-] with cells of 1.2 um.
+PROBLEMS = {
+    "no void": ({"void": "", "below": ""}, 4.5e4),
+    "one void": ({"void": VOID, "below": ""}, 5.7e4),
+    "void and electrolyte": ({"void": VOID, "below": BELOW}, 6.5e4),
+}
 PARTS = ("assembly", "set-up", "Krylov", "motion", "creep law")
 
 
-def problem(size: float, largest: float, void: bool, linear: str) -> Any:
+def problem(size: float, largest: float, kind: str, linear: str) -> Any:
     """The stepper of a block with cells of these sizes [um], not started; collective."""
     from mpi4py import MPI
 
@@ -61,7 +70,7 @@ def problem(size: float, largest: float, void: bool, linear: str) -> Any:
     folder = comm.bcast(tempfile.mkdtemp(prefix="femli-solver-3d-") if comm.rank == 0 else None)
     path = Path(folder) / "case.toml"
     if comm.rank == 0:
-        text = CASE.format(size=size, largest=largest, void=VOID if void else "", linear=linear)
+        text = CASE.format(size=size, largest=largest, linear=linear, **PROBLEMS[kind][0])
         path.write_text(text, encoding="utf-8")
     comm.barrier()
     settings = case.load(path)
@@ -77,7 +86,7 @@ def problem(size: float, largest: float, void: bool, linear: str) -> Any:
 
 def watched() -> dict[str, float]:
     """Processor seconds of each part of a solve from now on, summed as the parts run."""
-    from femli import solver, solver_block, solver_linear, solver_multigrid
+    from femli import solver, solver_block, solver_coupled, solver_linear, solver_multigrid
 
     spent = dict.fromkeys(PARTS, 0.0)
 
@@ -95,8 +104,10 @@ def watched() -> dict[str, float]:
 
     block, direct = solver_block.BlockSolver, solver_linear.LinearSolver
     for owner in (block, direct):
-        timed(owner, "assemble", "assembly")
         timed(owner, "solve", "Krylov")
+    coupled = (solver_coupled.CoupledBlockSolver, solver_coupled.CoupledSolver)
+    for owner in (block, direct, *coupled):
+        timed(owner, "assemble", "assembly")
     timed(block, "_fill", "assembly")
     timed(block, "_set_up", "set-up")
     timed(solver_multigrid.VelocityMultigrid, "refresh", "set-up")
@@ -105,14 +116,14 @@ def watched() -> dict[str, float]:
     return spent
 
 
-def member(size: float, largest: float, void: bool, linear: str, steps: int) -> None:
+def member(size: float, largest: float, kind: str, linear: str, steps: int) -> None:
     """One run, in this process and its ranks; prints what was measured as JSON."""
     from mpi4py import MPI
 
     comm, spent = MPI.COMM_WORLD, watched()
     began = time.process_time()
-    march = problem(size, largest, void, linear)
-    newton, owned = march.newton, march.fields
+    march = problem(size, largest, kind, linear)
+    newton = march.newton
     made = time.process_time() - began
     counted: list[int] = []
     increment = newton.step_system.solve
@@ -127,9 +138,8 @@ def member(size: float, largest: float, void: bool, linear: str, steps: int) -> 
     spent.update(dict.fromkeys(PARTS, 0.0))
     for _ in range(steps):
         march.advance()
-    sizes = [u.function_space.dofmap for u in owned.u]
     found = {
-        "dofs": sum(d.index_map.size_global * d.index_map_bs for d in sizes),
+        "dofs": newton.step_system.b.getSize(),
         "newton": len(counted),
         "krylov": [sum(counted) / len(counted), max(counted)],
         "start": [start.newton, start.linear],
@@ -142,12 +152,12 @@ def member(size: float, largest: float, void: bool, linear: str, steps: int) -> 
 
 
 def run(
-    size: float, largest: float, void: bool, linear: str, ranks: int, steps: int, launcher: str = ""
+    size: float, largest: float, kind: str, linear: str, ranks: int, steps: int, launcher: str = ""
 ) -> dict[str, Any] | None:
     """A run in processes of its own, started by `launcher` (mpiexec beside Python); None where it failed."""
     given = launcher.format(ranks=ranks).split() or [str(Path(sys.executable).parent / "mpiexec"), "-n", str(ranks)]
     launch = given if ranks > 1 or launcher else []
-    words = ["--member", json.dumps([size, largest, void, linear, steps])]
+    words = ["--member", json.dumps([size, largest, kind, linear, steps])]
     command = [*launch, sys.executable, str(Path(__file__).resolve()), *words]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(TOP)}
     answer = subprocess.run(command, cwd=TOP, env=environment, capture_output=True, text=True, check=False)
@@ -157,10 +167,10 @@ def run(
     return dict(json.loads(answer.stdout.strip().splitlines()[-1]))
 
 
-def sizes(dofs: float, void: bool) -> tuple[float, float]:
+def sizes(dofs: float, kind: str) -> tuple[float, float]:
     """Cell sizes [um] at the contact and elsewhere for about so many unknowns."""
     # Counted at 1.2 um; unknowns go with the cube of the sizes.
-    largest = 1.2 * ((5.7e4 if void else 4.5e4) / dofs) ** (1 / 3)
+    largest = 1.2 * (PROBLEMS[kind][1] / dofs) ** (1 / 3)
     return round(largest * 0.4, 4), round(largest, 4)
 
 
@@ -187,6 +197,7 @@ def main() -> None:
     """Parse the options, run everything, print the table row by row."""
     parser = argparse.ArgumentParser(description="Linear solvers in 3D, as a Markdown table.")
     parser.add_argument("--dofs", type=float, nargs="+", default=[2e4, 5e4], help="sizes [2e4 5e4]")
+    parser.add_argument("--problems", nargs="+", choices=PROBLEMS, default=list(PROBLEMS), help="[all]")
     parser.add_argument("--ranks", type=int, nargs="+", default=[1, 2], help="[1 2]")
     parser.add_argument("--steps", type=int, default=5, help="time steps of each run [5]")
     parser.add_argument("--direct-up-to", type=float, default=2.5e5, help="dofs up to which MUMPS runs too [2.5e5]")
@@ -203,18 +214,17 @@ def main() -> None:
     )
     lines = [head, "|---" * (13 + len(PARTS)) + "|"]
     print("\n".join(lines), flush=True)
-    for void in (False, True):
+    for kind in options.problems:
         for dofs in options.dofs:
             for ranks in options.ranks:
                 against = None
                 for linear in ("direct", "iterative"):
                     if linear == "direct" and dofs > options.direct_up_to:
                         continue
-                    found = run(*sizes(dofs, void), void, linear, ranks, options.steps)
+                    found = run(*sizes(dofs, kind), kind, linear, ranks, options.steps)
                     if found is None:
                         continue
-                    name = "one void" if void else "no void"
-                    lines.append(line(name, ranks, linear, found, against))
+                    lines.append(line(kind, ranks, linear, found, against))
                     print(lines[-1], flush=True)
                     against = found
     pages.save([*lines, ""], options.output)

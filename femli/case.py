@@ -158,7 +158,7 @@ class Solver(Section):
     regularisation_stress: Pressure = preset("0.01 MPa", "Equivalent stress below which creep becomes linear.")
     linear: Literal["automatic", "direct", "iterative"] = Field(
         "automatic",
-        description="Linear solver: direct (MUMPS) in 1D, 2D and small 3D, else iterative (docs: numerics).",
+        description="Linear solver: MUMPS in 1D, 2D, small 3D, with a layer; else iterative (docs: numerics).",
     )
     petsc: dict[str, bool | int | float | str] = preset(
         {}, "Options of PETSc for the linear solver, without the dash; for experts (docs: numerics)."
@@ -330,8 +330,8 @@ def contradictions(case: Case) -> list[str]:
         found.append("load.current_density: plating has no end; allowed: stop.capacity or stop.time")
     if stop.li_fraction is not None and stop.li_fraction >= x0:
         found.append(f"stop.li_fraction: {stop.li_fraction:g}: the metal starts at {x0:g}; allowed: less than that")
-    if case.electrolyte is not None and case.solver.linear == "iterative":
-        found.append("solver.linear: iterative: not with an electrolyte; allowed: automatic, direct")
+    if case.interface.layer_diffusivity is not None and case.solver.linear == "iterative":
+        found.append("solver.linear: iterative: not with a layer on the contact; allowed: automatic, direct")
     limit = library.LI_MG_STAGES.limit.number
     if case.interface.layer_diffusivity is not None and (stop.li_fraction or 0.0) >= limit:
         found.append(

@@ -66,7 +66,9 @@ def fresh(case: Case, comm: MPI.Intracomm = MPI.COMM_WORLD, domain: mesh.Domain 
         raise CaseError(
             "impedance: a layer on the contact is not in the small signal; allowed: no interface.layer_diffusivity"
         )
-    return on_mesh(domain or mesh.build(case, comm), case, case.electrode_properties())
+    # The assembled matrix is what is used of the solver, and only the direct one has it.
+    matrix = case.model_copy(update={"solver": case.solver.model_copy(update={"linear": "direct", "petsc": {}})})
+    return on_mesh(domain or mesh.build(case, comm), matrix, case.electrode_properties())
 
 
 class SmallSignal:
@@ -112,7 +114,7 @@ class SmallSignal:
         self.newton.fields.k.rate.value = rate
         system.assemble([])
         if not isinstance(system, LinearSolver):
-            raise SolveError("the impedance needs the direct solver; allowed: solver.linear = automatic, direct")
+            raise SolveError("the impedance needs the matrix of the direct solver")
         return system.A.copy()
 
     def _drive(self) -> PETSc.Vec:

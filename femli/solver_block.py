@@ -196,8 +196,12 @@ class BlockSolver(LinearSystem):
         """Whether the last Krylov solve found the increment."""
         return bool(self.ksp.is_converged and np.isfinite(self.dx.norm()))
 
-    def _set_up(self) -> None:
+    def _complement(self) -> None:
+        """Bring the approximate Schur complement to the current state."""
         self._fill(self.S, self.trailing)
+
+    def _set_up(self) -> None:
+        self._complement()
         self.schur.setOperators(self.S)
         self.schur.setUp()
         self.multigrid.renew()

@@ -1,4 +1,4 @@
-"""Which linear solver a case gets: direct in 1D and 2D, for small 3D problems, with an electrolyte; else iterative."""
+"""Which linear solver a case gets: direct in 1D and 2D, for small 3D problems, with a layer; else iterative."""
 
 from typing import Any
 
@@ -14,19 +14,21 @@ from femli.case import Case
 from femli.electrolyte import Electrolyte
 from femli.fields import Fields
 from femli.solver_block import Approximation, BlockSolver
-from femli.solver_coupled import CoupledSolver
+from femli.solver_coupled import CoupledBlockSolver, CoupledSolver
 from femli.solver_linear import LinearSolver, LinearSystem
 from femli.solver_velocity import velocity_forms
 
 ITERATIVE_DOFS = 10_000  # dofs in three dimensions from which the iterative solver is the faster one
 
 
-def iterative(case: Case, fields: Fields) -> bool:
+def iterative(case: Case, fields: Fields, electrolyte: Electrolyte | None) -> bool:
     """Whether the iterative solver is used."""
+    if fields.frame.layer is not None:
+        return False
     if case.solver.linear != "automatic":
         return case.solver.linear == "iterative"
-    spaces = [u.function_space.dofmap for u in fields.u]
-    dofs = sum(d.index_map.size_global * d.index_map_bs for d in spaces)
+    spaces = [u.function_space for u in fields.u] + ([] if electrolyte is None else [electrolyte.space])
+    dofs = sum(V.dofmap.index_map.size_global * V.dofmap.index_map_bs for V in spaces)
     return fields.domain.mesh.geometry.dim == 3 and dofs >= ITERATIVE_DOFS
 
 
@@ -52,7 +54,7 @@ def linear_system(
         name: of the system, for the options' prefix.
         electrolyte: whose potential is solved for as well, or None.
     """
-    if electrolyte is not None or fields.frame.layer is not None or not iterative(case, fields):
+    if not iterative(case, fields, electrolyte):
         direct = LinearSolver(jacobian, residual, conditions, offsets, name, case.solver.petsc)
         return direct if electrolyte is None else CoupledSolver(direct, electrolyte)
     fl = fields
@@ -69,4 +71,5 @@ def linear_system(
         coarse_conditions=bcs.velocity_conditions(fl.domain, W, case.interface.contact == "no_slip"),
     )
     keep = name == "step"  # at the start viscosities change by orders of magnitude between iterations
-    return BlockSolver(jacobian, residual, conditions, offsets, approximation, name, case.solver.petsc, keep)
+    metal = BlockSolver(jacobian, residual, conditions, offsets, approximation, name, case.solver.petsc, keep)
+    return metal if electrolyte is None else CoupledBlockSolver(metal, electrolyte)
