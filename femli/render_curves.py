@@ -173,6 +173,9 @@ def _panel(ax: Axes, panel: Panel, rows: pd.DataFrame, curve: pd.DataFrame | Non
             ax.plot(places, points, "o", ms=3, mfc="none", mec=colour, mew=0.8, label=name_of_curve)
     if panel.log and any(name in rows and (rows[name].abs() > 0).any() for name in panel.columns):
         ax.set_yscale("log")
+        low, high = np.log10(ax.get_ylim())
+        if high - low < 2:  # round-off over less than a decade: whole powers of ten read better
+            ax.set_ylim(10 ** np.floor(low), 10 ** max(np.ceil(high), np.floor(low) + 2))
     else:
         ax.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
         ax.set_ylim(widened(*ax.get_ylim(), panel.least))
