@@ -15,6 +15,7 @@ from dolfinx.fem import petsc as fem_petsc
 from numpy.typing import NDArray
 from petsc4py import PETSc
 
+from femli.solver_cells import CellMatrix, Kernel
 from femli.solver_linear import (
     ExpertOptions,
     LinearSolver,
@@ -39,14 +40,14 @@ class Approximation(NamedTuple):
     """What the preconditioner is made of.
 
     Attributes:
-        velocity: forms whose sum is the velocity block.
+        velocity: kernel of the velocity block's cells, on P2; None for the compiled one.
         trailing: square array of forms, the approximate Schur complement.
         coarse: the velocity block on P1.
         space, coarse_space: P2 and P1 of the velocity.
         coarse_conditions: what holds the velocity, on P1.
     """
 
-    velocity: list[fem.Form]
+    velocity: Kernel | None
     trailing: Any
     coarse: Any
     space: fem.FunctionSpace
@@ -81,18 +82,16 @@ class BlockSolver(LinearSystem):
         self.near, self.split = approximation, int(offsets[1])
         self.dimension = self.L[0].mesh.topology.dim
         rows = range(len(self.a))
-        self.blocks: dict[tuple[int, int], list[fem.Form]] = {
-            (i, j): [form] for i, row in enumerate(self.a) for j, form in enumerate(row) if form.integral_types
-        }
-        self.blocks[0, 0] = approximation.velocity
         # In 3D the velocity enters the volume row as minus the transpose of the pressure force, to the last digit.
         mirrored = self.dimension == 3
-        if mirrored:
-            del self.blocks[1, 0]
-        # Blocked storage of the velocity halves the time of assembly, and index traffic afterwards.
-        self.parts = {
-            at: fem_petsc.create_matrix(f[0], "baij" if at == (0, 0) else None) for at, f in self.blocks.items()
-        }
+        self.blocks: dict[tuple[int, int], CellMatrix] = {}
+        for i, row in enumerate(self.a):
+            for j, plain in enumerate(row):
+                if plain.integral_types and not (mirrored and (i, j) == (1, 0)):
+                    # Blocked storage of the velocity halves the time of assembly, and index traffic afterwards.
+                    kernel, kind = (approximation.velocity, "baij") if i == j == 0 else (None, None)
+                    self.blocks[i, j] = CellMatrix(jacobian[i][j], plain, conditions, kernel, kind)
+        self.parts = {at: block.matrix for at, block in self.blocks.items()}
         whole: list[list[Any]] = [[self.parts.get((i, j)) for j in rows] for i in rows]
         if mirrored:
             whole[1][0] = minus_transpose(self.parts[0, 1])
@@ -147,8 +146,8 @@ class BlockSolver(LinearSystem):
 
     def assemble(self, history: list[tuple[slice, Array]]) -> None:
         """Residual, matrix and preconditioner at the current state, as in `LinearSystem`."""
-        for at, forms in self.blocks.items():
-            self._fill(self.parts[at], *forms)
+        for block in self.blocks.values():
+            block.fill()
         self.A.assemble()
         self.history = history
         self.residual(history)

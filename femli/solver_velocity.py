@@ -5,26 +5,16 @@ isotropic but for one rank, so three matrix products do. The form itself stays w
 holds one against the other.
 """
 
-import hashlib
-import importlib.machinery
-import importlib.util
-import os
-import tempfile
-from pathlib import Path
-from types import ModuleType
-from typing import Any
-
 from mpi4py import MPI  # noqa: F401  (before dolfinx)
 
 import basix
-import cffi
 import numpy as np
-import ufl
-from dolfinx import fem, jit
+from dolfinx import fem
 from numpy.typing import NDArray
 
 from femli.fields import CREEP_DEGREE, Fields
-from femli.solver_linear import VECTORISED, matrix_form
+from femli.solver_cells import Kernel
+from femli.solver_native import compiled
 
 Array = NDArray[np.float64]
 
@@ -91,37 +81,20 @@ CALL = (
 )
 
 
-def velocity_forms(block: Any, fields: Fields) -> list[fem.Form]:
-    """Forms whose sum is the velocity block: in 3D the cells by the kernel, what collector and walls add as compiled.
+def velocity_kernel(fields: Fields, space: fem.FunctionSpace) -> Kernel:
+    """The tangent of the stress's work, over the cells.
 
     Args:
-        block: the block as a UFL form; what it integrates over cells is the tangent of `forms.momentum`.
         fields: unknowns and state.
+        space: of velocities, Lagrange elements of any degree.
     """
-    dimension = fields.domain.mesh.geometry.dim
-    if dimension < 3:
-        return [matrix_form(block, dimension)]
-    facets = ufl.Form([part for part in block.integrals() if part.integral_type() != "cell"])
-    forms = [cell_form(fields)]
-    rest = None if facets.empty() else matrix_form(facets, 3)
-    return forms if rest is None or not rest.integral_types else [*forms, rest]
-
-
-def cell_form(fields: Fields) -> fem.Form:
-    """The tangent of the stress's work, over the cells."""
-    V, mesh = fields.u.v.function_space, fields.domain.mesh
-    points, weights = basix.make_quadrature(mesh.basix_cell(), CREEP_DEGREE)
-    slopes = V.ufl_element().sub_elements[0].tabulate(1, points)[1:].transpose(1, 2, 0)
+    points, weights = basix.make_quadrature(fields.domain.mesh.basix_cell(), CREEP_DEGREE)
+    slopes = space.ufl_element().sub_elements[0].tabulate(1, points)[1:].transpose(1, 2, 0)
     source = KERNEL.format(points=len(points), shapes=slopes.shape[1], slopes=_braces(slopes), weights=_braces(weights))
-    module = _compiled(mesh.comm, source)
+    module = compiled(fields.domain.mesh.comm, source, CALL)
     address = int(module.ffi.cast("uintptr_t", module.ffi.addressof(module.lib, "velocity_block")))
-    cells = np.arange(mesh.topology.index_map(mesh.topology.dim).size_local, dtype=np.int32)
-    integrals = {fem.IntegralType.cell: [(0, address, cells, np.arange(3, dtype=np.int8))]}
     coefficients = [f._cpp_object for f in fields.state]
-    made = fem.forms.form_cpp_class(np.float64)(
-        [V._cpp_object] * 2, integrals, coefficients, [], False, [], mesh._cpp_object
-    )
-    return fem.Form(made, module=module)
+    return Kernel(address, coefficients, [0, 1, 2], [], [space._cpp_object] * 2, module)
 
 
 def _braces(values: Array) -> str:
@@ -129,28 +102,3 @@ def _braces(values: Array) -> str:
     if values.ndim == 0:
         return repr(float(values))
     return "{" + ", ".join(_braces(part) for part in values) + "}"
-
-
-@jit.mpi_jit_decorator
-def _compiled(source: str) -> ModuleType:
-    """Compile C code, or load what an earlier run compiled, from the folder of compiled forms."""
-    flags = VECTORISED["cffi_extra_compile_args"]
-    told = hashlib.sha256("\n".join([source, *flags, cffi.__version__]).encode()).hexdigest()
-    name = f"femli_kernel_{told[:32]}"
-    folder = Path(jit.get_options()["cache_dir"])
-    folder.mkdir(parents=True, exist_ok=True)
-    suffix = importlib.machinery.EXTENSION_SUFFIXES[0]
-    library = folder / f"{name}{suffix}"
-    if not library.exists():
-        ffi = cffi.FFI()
-        ffi.cdef(CALL)
-        ffi.set_source(name, source, extra_compile_args=flags)
-        with tempfile.TemporaryDirectory(dir=folder) as place:
-            # Renamed when it is whole: another run may be at the same.
-            os.replace(ffi.compile(tmpdir=place), library)
-    spec = importlib.util.spec_from_file_location(name, library)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{library} cannot be loaded")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
