@@ -40,7 +40,7 @@ void velocity_block(double* restrict A, const double* restrict w, const double* 
       K[a][b] = J[(b + 1) % 3][(a + 1) % 3] * J[(b + 2) % 3][(a + 2) % 3]
               - J[(b + 1) % 3][(a + 2) % 3] * J[(b + 2) % 3][(a + 1) % 3];
   const double det = J[0][0] * K[0][0] + J[0][1] * K[1][0] + J[0][2] * K[2][0];
-  double g[Q][3 * N], s[Q][3 * N], eg[Q][3 * N], es[Q][3 * N], G[3 * N][3 * N], R[3 * N][3 * N];
+  double g[Q][3 * N], s[Q][3 * N], eg[Q][3 * N], es[Q][3 * N], G[3][3 * N], R[3][3 * N];
   for (int q = 0; q < Q; ++q) {{
     const double* t = w + 5 * q;
     const double T[3][3] = {{{{t[0], t[2], t[3]}}, {{t[2], t[1], t[4]}}, {{t[3], t[4], -t[0] - t[1]}}}};
@@ -57,23 +57,27 @@ void velocity_block(double* restrict A, const double* restrict w, const double* 
       es[q][i] = c * s[q][i];
     }}
   }}
-  for (int i = 0; i < 3 * N; ++i)
-    for (int j = 0; j < 3 * N; ++j) {{
-      double m = 0, r = 0;
-      for (int q = 0; q < Q; ++q) {{
-        m += eg[q][i] * g[q][j];
-        r += es[q][i] * s[q][j];
+  for (int i = 0; i < 3 * N; i += 3) {{
+    for (int a = 0; a < 3; ++a)
+      for (int j = i / 2 * 2; j < 3 * N; ++j) {{
+        double m = 0, r = 0;
+        for (int q = 0; q < Q; ++q) {{
+          m += eg[q][i + a] * g[q][j];
+          r += es[q][i + a] * s[q][j];
+        }}
+        G[a][j] = m;
+        R[a][j] = m / 3 + r;
       }}
-      G[i][j] = m;
-      R[i][j] = m / 3 + r;
-    }}
-  for (int i = 0; i < 3 * N; i += 3)
-    for (int j = 0; j < 3 * N; j += 3) {{
-      const double h = (G[i][j] + G[i + 1][j + 1] + G[i + 2][j + 2]) / 2;
+    for (int j = i; j < 3 * N; j += 3) {{
+      const double h = (G[0][j] + G[1][j + 1] + G[2][j + 2]) / 2;
       for (int a = 0; a < 3; ++a)
-        for (int b = 0; b < 3; ++b)
-          A[3 * N * (i + a) + j + b] += G[i + b][j + a] / 2 - R[i + a][j + b] + (a == b ? h : 0);
+        for (int b = 0; b < 3; ++b) {{
+          const double entry = G[b][j + a] / 2 - R[a][j + b] + (a == b ? h : 0);
+          A[3 * N * (i + a) + j + b] += entry;
+          if (j > i) A[3 * N * (j + b) + i + a] += entry;
+        }}
     }}
+  }}
 }}
 """
 CALL = (

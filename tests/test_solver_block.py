@@ -115,7 +115,7 @@ def test_pressure_force_is_the_transpose_of_volume(tmp_path: Path) -> None:
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_blocks_added_cell_by_cell(ranks: int, tmp_path: Path) -> None:
     # Exact: the integrals of the plain forms, assembled by DOLFINx, in a random state on a mesh that was moved;
-    # expected difference: round-off, at most 1e-14 of the largest entry (1e-13 beside the plate, a billion times the rest).
+    # expected difference: round-off, at most 1e-14 of the largest entry (1e-13 beside the plate).
     for plate, most in ((False, 1e-14), (True, 1e-13)):
         case = runs.written(tmp_path, VOIDED.replace("[load]", f"[load]\nplate = {str(plate).lower()}"))
         ended = runs.command(str(Path(__file__).parent / "block_differences.py"), str(case), ranks=ranks)
