@@ -5,6 +5,7 @@ integrals. Here a kernel's coefficients are read where they are, and the places 
 mesh. Cells with a point of another rank, and facets, go the usual way.
 """
 
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from petsc4py import PETSc
 
 from femli.errors import SolveError
+from femli.fields_forms import bound
 from femli.solver_cells_source import CALLS, SOURCE, TYPES
 from femli.solver_linear import matrix_form
 from femli.solver_native import compiled
@@ -47,8 +49,14 @@ class Kernel(NamedTuple):
 
 
 def kernel_of(form: fem.Form) -> Kernel:
-    """The cell integral of a compiled form that has exactly one."""
+    """The cell integral of a compiled form that has exactly one.
+
+    Raises:
+        NotImplementedError: it has more, or none.
+    """
     compiled_form, cpp = form.ufcx_form, form._cpp_object
+    if compiled_form.form_integral_offsets[1] != 1:
+        raise NotImplementedError("a form with one integral over all cells is expected")
     integral = compiled_form.form_integrals[0]
     count = compiled_form.num_coefficients
     return Kernel(
@@ -71,11 +79,82 @@ def over_cells(kernel: Kernel, cells: NDArray[np.int32]) -> fem.Form:
     return fem.Form(made, module=kernel.owner)
 
 
-def facets_of(form: ufl.Form) -> fem.Form | None:
+def facets_of(form: ufl.Form, compiler: Callable[[ufl.Form], fem.Form]) -> fem.Form | None:
     """What a form integrates over facets, compiled; None where there is nothing."""
     parts = ufl.Form([part for part in form.integrals() if part.integral_type() != "cell"])
-    found = None if parts.empty() else matrix_form(parts, form.ufl_domain().topological_dimension)
+    found = None if parts.empty() else compiler(parts)
     return found if found is not None and found.integral_types else None
+
+
+class CellIntegral:
+    """An integral over cells, as the C code reads it.
+
+    Args:
+        kernel: what is integrated.
+        cells: over which.
+        conditions: whose rows and columns a matrix leaves zero.
+    """
+
+    def __init__(self, kernel: Kernel, cells: Array32, conditions: Sequence[fem.DirichletBC] = ()) -> None:
+        self.kernel, self.cells, self.mesh = kernel, cells, kernel.spaces[0].mesh
+        self.code = compiled(self.mesh.comm, SOURCE, TYPES + CALLS)
+        # Holds the constants, in the order of the kernel; they are packed anew for each call.
+        self.constants = over_cells(kernel, cells[:0])
+        self.held = [_held(V, conditions) for V in kernel.spaces]
+
+    def call(self, function: str, *rest: Any) -> int | None:
+        """Call a C function on the integral and its rows and columns.
+
+        Args:
+            function: its name.
+            rest: further arguments, arrays as pointers.
+        """
+        ffi, kernel, geometry = self.code.ffi, self.kernel, self.mesh.geometry
+        kept: list[Any] = []  # C knows addresses only
+
+        def pointer(kind: str, array: NDArray[Any]) -> Any:
+            kept.append(ffi.from_buffer(kind, array))
+            return kept[-1]
+
+        read, start = [], 0
+        for number, f in enumerate(kernel.coefficients):
+            dofs, block = f.function_space.dofmap.map(), f.function_space.dofmap.bs
+            if number in kernel.enabled:
+                values = pointer("double[]", f.x.array)
+                read.append((values, pointer("int32_t[]", dofs), dofs.shape[1], block, start))
+            start += dofs.shape[1] * block
+        nodes = geometry.dofmaps[0]
+        integral = ffi.new("integral*")
+        integral.kernel, integral.width, integral.coefficients = kernel.address, start, len(read)
+        integral.cells, integral.cell = len(self.cells), pointer("int32_t[]", self.cells)
+        integral.points, integral.nodes = pointer("double[]", geometry.x), pointer("int32_t[]", nodes)
+        integral.corners = nodes.shape[1]
+        coefficients = ffi.new("coefficient[]", read)
+        integral.coefficient = coefficients
+        integral.constants = pointer("double[]", fem.pack_constants(self.constants))
+        sides = []
+        for V, held in zip(kernel.spaces, self.held, strict=True):
+            dofs = V.dofmap.map()
+            description = (pointer("int32_t[]", dofs), dofs.shape[1], V.dofmap.bs, pointer("uint8_t[]", held))
+            sides.append(ffi.new("side*", description))
+        answer: int | None = getattr(self.code.lib, function)(integral, *sides, *rest)
+        return answer
+
+
+def _held(V: Any, conditions: Sequence[fem.DirichletBC]) -> NDArray[np.uint8]:
+    """Which components of a space's dofs conditions hold, ghosts as well."""
+    index_map = V.dofmap.index_map
+    held = np.zeros(V.dofmap.bs * (index_map.size_local + index_map.num_ghosts), dtype=np.uint8)
+    for bc in conditions:
+        if V.contains(bc._cpp_object.function_space):
+            held[bc.dof_indices()[0]] = 1
+    return held
+
+
+def owned_cells(mesh: Any) -> Array32:
+    """The cells that a rank integrates over."""
+    topology = mesh.topology
+    return np.arange(topology.index_map(topology.dim).size_local, dtype=np.int32)
 
 
 class CellMatrix:
@@ -97,103 +176,69 @@ class CellMatrix:
         kernel: Kernel | None = None,
         kind: str | None = None,
     ) -> None:
-        self.kernel, self.conditions = kernel or kernel_of(plain), conditions
-        self.mesh = plain.mesh
-        self.code = compiled(self.mesh.comm, SOURCE, TYPES + CALLS)
+        self.conditions, kernel = conditions, kernel or kernel_of(plain)
         self.matrix = fem_petsc.create_matrix(plain, kind)
         fem_petsc.assemble_matrix(self.matrix, plain, bcs=conditions)
         self.matrix.assemble()
         self.own = self.matrix.getDiagonalBlock()
         self.blocked = self.own.getType() == PETSc.Mat.Type.SEQBAIJ
-        self.cells, border = self._owned_cells()
-        facets = facets_of(form)
-        self.rest = [over_cells(self.kernel, border), *([] if facets is None else [facets])]
-        self.held = [self._held(V) for V in self.kernel.spaces]
-        self._locate()
-
-    def _owned_cells(self) -> tuple[Array32, Array32]:
-        """Cells whose rows and columns are all of this rank, and the others of its own."""
-        topology = self.mesh.topology
-        cells = np.arange(topology.index_map(topology.dim).size_local, dtype=np.int32)
+        cells = owned_cells(plain.mesh)
         inside = np.ones(len(cells), dtype=bool)
-        for V in self.kernel.spaces:
+        for V in kernel.spaces:
             inside &= (V.dofmap.map()[cells] < V.dofmap.index_map.size_local).all(axis=1)
-        return cells[inside], cells[~inside]
+        self.integral = CellIntegral(kernel, cells[inside], conditions)
+        facets = facets_of(form, lambda parts: matrix_form(parts, plain.mesh.topology.dim))
+        self.rest = [over_cells(kernel, cells[~inside]), *([] if facets is None else [facets])]
+        self._locate(*kernel.spaces)
 
-    def _held(self, V: Any) -> NDArray[np.uint8]:
-        """Which components of a space's dofs conditions hold, ghosts as well."""
-        index_map = V.dofmap.index_map
-        held = np.zeros(V.dofmap.bs * (index_map.size_local + index_map.num_ghosts), dtype=np.uint8)
-        for bc in self.conditions:
-            if V.contains(bc._cpp_object.function_space):
-                held[bc.dof_indices()[0]] = 1
-        return held
-
-    def _locate(self) -> None:
+    def _locate(self, rows: Any, columns: Any) -> None:
         """Look up where in their rows the entries of each cell are.
 
         Raises:
             SolveError: entries that the matrix does not have.
         """
-        begin, found = (a.astype(np.int32) for a in self.own.getRowIJ(compressed=self.blocked)[:2])
-        rows, columns = self.kernel.spaces
-        self.begin = begin
-        self.place = np.empty((len(self.cells), rows.dofmap.map().shape[1], columns.dofmap.map().shape[1]), np.uint16)
+        self.begin, found = (a.astype(np.int32) for a in self.own.getRowIJ(compressed=self.blocked)[:2])
+        counts = [V.dofmap.map().shape[1] for V in (rows, columns)]
+        self.place = np.empty((len(self.integral.cells), *counts), dtype=np.uint16)
         steps = (1, 1) if self.blocked else (rows.dofmap.bs, columns.dofmap.bs)
-        kept, integral, sides = self._described()
-        to = self.code.ffi.from_buffer
-        lost = self.code.lib.locate(
-            integral, *sides, to("int32_t[]", begin), to("int32_t[]", found), *steps, to("uint16_t[]", self.place)
-        )
-        del kept
-        if lost:
+        to = self.integral.code.ffi.from_buffer
+        arrays = to("int32_t[]", self.begin), to("int32_t[]", found), *steps, to("uint16_t[]", self.place)
+        if self.integral.call("locate", *arrays):
             raise SolveError("a matrix has no place for an entry of its cells")
-
-    def _described(self) -> tuple[list[Any], Any, list[Any]]:
-        """What C reads: arrays and structures to be kept while it does, the integral, rows and columns."""
-        ffi, kernel, geometry = self.code.ffi, self.kernel, self.mesh.geometry
-        kept: list[Any] = []
-
-        def pointer(kind: str, array: NDArray[Any]) -> Any:
-            kept.append(ffi.from_buffer(kind, array))
-            return kept[-1]
-
-        read, start = [], 0
-        for number, f in enumerate(kernel.coefficients):
-            dofs, block = f.function_space.dofmap.map(), f.function_space.dofmap.bs
-            if number in kernel.enabled:
-                values = pointer("double[]", f.x.array)
-                read.append((values, pointer("int32_t[]", dofs), dofs.shape[1], block, start))
-            start += dofs.shape[1] * block
-        nodes = geometry.dofmaps[0]
-        integral = ffi.new("integral*")
-        integral.kernel, integral.width, integral.coefficients = kernel.address, start, len(read)
-        integral.cells, integral.cell = len(self.cells), pointer("int32_t[]", self.cells)
-        integral.points, integral.nodes = pointer("double[]", geometry.x), pointer("int32_t[]", nodes)
-        integral.corners = nodes.shape[1]
-        kept.append(ffi.new("coefficient[]", read))
-        integral.coefficient = kept[-1]
-        integral.constants = pointer("double[]", fem.pack_constants(self.rest[0]))
-        sides = []
-        for V, held in zip(kernel.spaces, self.held, strict=True):
-            dofs = V.dofmap.map()
-            description = (pointer("int32_t[]", dofs), dofs.shape[1], V.dofmap.bs, pointer("uint8_t[]", held))
-            sides.append(ffi.new("side*", description))
-        return kept, integral, sides
 
     def fill(self) -> None:
         """Assemble at the current state; collective."""
         self.matrix.zeroEntries()
-        kept, integral, sides = self._described()
-        to = self.code.ffi.from_buffer
+        ffi = self.integral.code.ffi
+        places = ffi.from_buffer("int32_t[]", self.begin), ffi.from_buffer("uint16_t[]", self.place)
         with _Values(self.own, self.blocked) as address:
-            values = self.code.ffi.cast("double*", address)
-            places = to("int32_t[]", self.begin), to("uint16_t[]", self.place)
-            self.code.lib.add(integral, *sides, self.blocked, *places, values)
-        del kept
+            self.integral.call("add", self.blocked, *places, ffi.cast("double*", address))
         for form in self.rest:
             fem_petsc.assemble_matrix(self.matrix, form, bcs=self.conditions)
             self.matrix.assemble()
+
+
+class CellVector:
+    """A row of the residual.
+
+    Args:
+        form: in UFL, for its integrals over facets.
+        plain: the same compiled.
+    """
+
+    def __init__(self, form: ufl.Form, plain: fem.Form) -> None:
+        kernel = kernel_of(plain)
+        self.integral = CellIntegral(kernel, owned_cells(plain.mesh))
+        self.facets = facets_of(form, bound)
+        self.values = np.zeros(len(self.integral.held[0]))
+        self.owned = kernel.spaces[0].dofmap.bs * kernel.spaces[0].dofmap.index_map.size_local
+
+    def fill(self) -> None:
+        """Integrate at the current state over the cells of this rank, `values` on its dofs and ghosts."""
+        self.values[:] = 0.0
+        self.integral.call("add_rows", self.integral.code.ffi.from_buffer("double[]", self.values))
+        if self.facets is not None:
+            fem.assemble_vector(self.values, self.facets)
 
 
 class _Values:

@@ -30,12 +30,13 @@ int locate(const integral* in, const side* rows, const side* columns, const int3
              int step_rows, int step_columns, uint16_t* place);
 void add(const integral* in, const side* rows, const side* columns, int blocked, const int32_t* begin,
          const uint16_t* place, double* values);
+void add_rows(const integral* in, const side* rows, double* values);
 """
 SOURCE = f"""
 #include <stdint.h>
 #include <stddef.h>
 {TYPES}
-typedef void tabulate(double*, const double*, const double*, const double*, const int*, const uint8_t*, void*);
+typedef void compiled(double*, const double*, const double*, const double*, const int*, const uint8_t*, void*);
 
 // Where in its row the block of each pair of dofs is; returns 1 where one is missing or too far.
 int locate(const integral* in, const side* rows, const side* columns, const int32_t* begin, const int32_t* found,
@@ -105,36 +106,51 @@ static inline void scatter(const double* restrict A, const side* rows, const sid
   }}
 }}
 
+// The integrals over a cell, in A; w and x are room for what the kernel reads.
+static inline void tabulate(const integral* in, int32_t cell, double* restrict w, double* restrict x, int size,
+                            double* restrict A)
+{{
+  for (int i = 0; i < in->corners; ++i)
+    for (int a = 0; a < 3; ++a) x[3 * i + a] = in->points[3 * (size_t)in->nodes[(size_t)cell * in->corners + i] + a];
+  for (int m = 0; m < in->coefficients; ++m) {{
+    const coefficient* f = in->coefficient + m;
+    const int32_t* dofs = f->dofs + (size_t)cell * f->count;
+    double* to = w + f->start;
+    for (int i = 0; i < f->count; ++i)
+      for (int a = 0; a < f->block; ++a) *to++ = f->values[(size_t)f->block * dofs[i] + a];
+  }}
+  for (int i = 0; i < size; ++i) A[i] = 0;
+  ((compiled*)in->kernel)(A, w, in->constants, x, NULL, NULL, NULL);
+}}
+
 void add(const integral* in, const side* rows, const side* columns, int blocked, const int32_t* begin,
          const uint16_t* place, double* values)
 {{
-  const int size = rows->count * rows->block * columns->count * columns->block;
+  const int a = rows->block, b = columns->block, size = rows->count * a * columns->count * b;
   double A[size], x[3 * in->corners], w[in->width + 1];
-  tabulate* kernel = (tabulate*)in->kernel;
   for (int n = 0; n < in->cells; ++n) {{
     const int32_t cell = in->cell[n];
-    for (int i = 0; i < in->corners; ++i)
-      for (int a = 0; a < 3; ++a) x[3 * i + a] = in->points[3 * (size_t)in->nodes[(size_t)cell * in->corners + i] + a];
-    for (int m = 0; m < in->coefficients; ++m) {{
-      const coefficient* f = in->coefficient + m;
-      const int32_t* dofs = f->dofs + (size_t)cell * f->count;
-      double* to = w + f->start;
-      for (int i = 0; i < f->count; ++i)
-        for (int a = 0; a < f->block; ++a) *to++ = f->values[(size_t)f->block * dofs[i] + a];
-    }}
-    for (int i = 0; i < size; ++i) A[i] = 0;
-    kernel(A, w, in->constants, x, NULL, NULL, NULL);
+    tabulate(in, cell, w, x, size, A);
     if (any_held(rows, cell) | any_held(columns, cell)) release(A, rows, columns, cell);
-    if (rows->block == 3 && columns->block == 3)
-      scatter(A, rows, columns, 3, 3, blocked, cell, begin, place, values);
-    else if (rows->block == 3 && columns->block == 1)
-      scatter(A, rows, columns, 3, 1, blocked, cell, begin, place, values);
-    else if (rows->block == 1 && columns->block == 3)
-      scatter(A, rows, columns, 1, 3, blocked, cell, begin, place, values);
-    else if (rows->block == 1 && columns->block == 1)
-      scatter(A, rows, columns, 1, 1, blocked, cell, begin, place, values);
-    else scatter(A, rows, columns, rows->block, columns->block, blocked, cell, begin, place, values);
+    // Known sizes are compiled on their own.
+    if (a == 3 && b == 3) scatter(A, rows, columns, 3, 3, blocked, cell, begin, place, values);
+    else if (a == 3 && b == 1) scatter(A, rows, columns, 3, 1, blocked, cell, begin, place, values);
+    else if (a == 1 && b == 3) scatter(A, rows, columns, 1, 3, blocked, cell, begin, place, values);
+    else if (a == 1 && b == 1) scatter(A, rows, columns, 1, 1, blocked, cell, begin, place, values);
+    else scatter(A, rows, columns, a, b, blocked, cell, begin, place, values);
     place += rows->count * columns->count;
+  }}
+}}
+
+void add_rows(const integral* in, const side* rows, double* values)
+{{
+  const int size = rows->count * rows->block;
+  double A[size], x[3 * in->corners], w[in->width + 1];
+  for (int n = 0; n < in->cells; ++n) {{
+    tabulate(in, in->cell[n], w, x, size, A);
+    const int32_t* dofs = rows->dofs + (size_t)in->cell[n] * rows->count;
+    for (int i = 0; i < rows->count; ++i)
+      for (int k = 0; k < rows->block; ++k) values[(size_t)rows->block * dofs[i] + k] += A[rows->block * i + k];
   }}
 }}
 """

@@ -16,7 +16,7 @@ from femli.fields import Fields
 from femli.solver_block import Approximation, BlockSolver
 from femli.solver_coupled import CoupledSolver
 from femli.solver_linear import LinearSolver, LinearSystem
-from femli.solver_velocity import velocity_kernel
+from femli.solver_velocity import velocity_kernels
 
 ITERATIVE_DOFS = 10_000  # dofs in three dimensions from which the iterative solver is the faster one
 
@@ -61,7 +61,7 @@ def linear_system(
     du = forms.Unknowns(*[ufl.TrialFunction(V) for V in spaces])
     W = fl.w.function_space
     approximation = Approximation(
-        velocity=velocity_kernel(fl, spaces[0]) if fl.domain.mesh.geometry.dim == 3 else None,
+        kernels=velocity_kernels(fl),
         trailing=forms_block.schur_block(jacobian, t, fl.u, du, fl.state, fl.k, fl.frame),
         coarse=forms_block.coarse_velocity(fl.w, fl.u, fl.state, fl.k, fl.frame, case.load.plate),
         space=spaces[0],

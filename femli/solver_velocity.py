@@ -85,6 +85,13 @@ CALL = (
 )
 
 
+def velocity_kernels(fields: Fields) -> tuple[Kernel | None, Kernel | None]:
+    """Kernels of the velocity block on P2 and on P1; none but in three dimensions."""
+    if fields.domain.mesh.geometry.dim < 3:
+        return None, None
+    return velocity_kernel(fields, fields.u.v.function_space), velocity_kernel(fields, fields.w.function_space)
+
+
 def velocity_kernel(fields: Fields, space: fem.FunctionSpace) -> Kernel:
     """The tangent of the stress's work, over the cells.
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 from mpi4py import MPI
@@ -14,6 +15,7 @@ from petsc4py import PETSc
 import femli
 from femli.solver import Newton
 from femli.solver_block import BlockSolver
+from femli.solver_linear import matrix_form
 
 
 def disturbed(path: Path) -> Newton:
@@ -35,15 +37,32 @@ def disturbed(path: Path) -> Newton:
 def differences(solver: BlockSolver) -> dict[str, tuple[float, float]]:
     """Of each block: the largest entry, and the largest difference between the block and its plain form; collective."""
     solver.assemble([])
+    solver._set_up()
+    near = solver.near
+    pairs = {str(at): (part, solver.a[at[0]][at[1]], solver.conditions) for at, part in solver.parts.items()}
+    trailing = [[matrix_form(near.trailing[i], 3), solver.a[i + 1][2]] for i in range(2)]
+    pairs["Schur"] = solver.S, trailing, solver.conditions
+    pairs["coarse"] = solver.multigrid.coarse, matrix_form(near.coarse, 3), near.coarse_conditions
     found = {}
-    for at, part in solver.parts.items():
-        plain = petsc.assemble_matrix(solver.a[at[0]][at[1]], bcs=solver.conditions)
+    for name, (part, form, conditions) in pairs.items():
+        plain = petsc.assemble_matrix(form, bcs=conditions)
         plain.assemble()
         entries = [matrix.convert("aij", PETSc.Mat()).getValuesCSR() for matrix in (part, plain)]
-        assert all(np.array_equal(a, b) for a, b in zip(entries[0][:2], entries[1][:2], strict=True))
-        sizes = [np.abs(values).max(initial=0.0) for values in (entries[1][2], entries[0][2] - entries[1][2])]
-        found[str(at)] = tuple(MPI.COMM_WORLD.allreduce(float(size), op=MPI.MAX) for size in sizes)
+        assert all(np.array_equal(a, b) for a, b in zip(entries[0][:2], entries[1][:2], strict=True)), name
+        found[name] = largest(entries[1][2], entries[0][2])
+    plain = petsc.create_vector([form.function_spaces[0] for form in solver.L])
+    petsc.assemble_vector(plain, solver.L)
+    plain.ghostUpdate(addv=PETSc.InsertMode.ADD, mode=PETSc.ScatterMode.REVERSE)
+    plain.array[solver.held] = 0.0
+    for row, (start, end) in enumerate(pairwise(solver.offsets)):
+        found[f"residual {row}"] = largest(plain.array_r[start:end], solver.b.array_r[start:end])
     return found
+
+
+def largest(exact: np.ndarray, found: np.ndarray) -> tuple[float, float]:
+    """The largest exact value and the largest difference, over all ranks."""
+    sizes = [np.abs(values).max(initial=0.0) for values in (exact, found - exact)]
+    return tuple(MPI.COMM_WORLD.allreduce(float(size), op=MPI.MAX) for size in sizes)
 
 
 if __name__ == "__main__":
