@@ -123,6 +123,18 @@ static inline void tabulate(const integral* in, int32_t cell, double* restrict w
   ((compiled*)in->kernel)(A, w, in->constants, x, NULL, NULL, NULL);
 }}
 
+// Asks for the memory that `scatter` is going to write to, blocks of `entries`; it comes while the cell is integrated.
+static inline void prefetch(const side* rows, const side* columns, int entries, int32_t cell, const int32_t* begin,
+                            const uint16_t* place, double* values)
+{{
+  for (int i = 0; i < rows->count; ++i)
+    for (int j = 0; j < columns->count; ++j) {{
+      const double* to = values + entries * ((size_t)begin[rows->dofs[(size_t)cell * rows->count + i]] + *place++);
+      __builtin_prefetch(to, 1);
+      __builtin_prefetch(to + entries - 1, 1);
+    }}
+}}
+
 void add(const integral* in, const side* rows, const side* columns, int blocked, const int32_t* begin,
          const uint16_t* place, double* values)
 {{
@@ -130,6 +142,7 @@ void add(const integral* in, const side* rows, const side* columns, int blocked,
   double A[size], x[3 * in->corners], w[in->width + 1];
   for (int n = 0; n < in->cells; ++n) {{
     const int32_t cell = in->cell[n];
+    if (blocked) prefetch(rows, columns, a * b, cell, begin, place, values);
     tabulate(in, cell, w, x, size, A);
     if (any_held(rows, cell) | any_held(columns, cell)) release(A, rows, columns, cell);
     // Known sizes are compiled on their own.
