@@ -77,7 +77,7 @@ def problem(size: float, largest: float, void: bool, linear: str) -> Any:
 
 def watched() -> dict[str, float]:
     """Processor seconds of each part of a solve from now on, summed as the parts run."""
-    from femli import solver, solver_block, solver_linear, solver_multigrid
+    from femli import solver, solver_block, solver_cells, solver_linear, solver_multigrid
 
     spent = dict.fromkeys(PARTS, 0.0)
 
@@ -97,7 +97,7 @@ def watched() -> dict[str, float]:
     for owner in (block, direct):
         timed(owner, "assemble", "assembly")
         timed(owner, "solve", "Krylov")
-    timed(block, "_fill", "assembly")
+    timed(solver_cells.CellMatrix, "fill", "assembly")
     timed(block, "_set_up", "set-up")
     timed(solver_multigrid.VelocityMultigrid, "refresh", "set-up")
     timed(solver.Newton, "place", "motion")
