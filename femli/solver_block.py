@@ -109,6 +109,17 @@ class BlockSolver(LinearSystem):
         self.reference = 0  # Krylov iterations just after the last set-up
         self.due = True  # whether the next solve begins with a set-up
 
+    def close(self) -> None:
+        """Give back what PETSc holds; nothing works afterwards."""
+        super().close()
+        if self.rescue is not None:
+            self.rescue.close()
+        # The outer solver holds this object as its preconditioner: undone here, or nothing of it is ever freed.
+        for owned in (self.ksp, self.schur, self.multigrid.pc, self.A, self.schur_nest, self.S):
+            owned.destroy()
+        for block in (*self.blocks.values(), *self.trailing, self.multigrid.block):
+            block.matrix.destroy()
+
     def _block(self, form: Any, conditions: list[fem.DirichletBC], kernel: Kernel | None = None) -> CellMatrix:
         return CellMatrix(form, matrix_form(form, self.dimension), conditions, kernel)
 

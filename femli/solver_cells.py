@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-from mpi4py import MPI  # noqa: F401  (before dolfinx)
+from mpi4py import MPI  # before dolfinx
 
 import cffi
 import numpy as np
@@ -195,7 +195,7 @@ class CellMatrix:
         """Look up where in their rows the entries of each cell are.
 
         Raises:
-            SolveError: entries that the matrix does not have.
+            SolveError: entries that the matrix does not have, on any rank.
         """
         self.begin, found = (a.astype(np.int32) for a in self.own.getRowIJ(compressed=self.blocked)[:2])
         counts = [V.dofmap.map().shape[1] for V in (rows, columns)]
@@ -203,7 +203,7 @@ class CellMatrix:
         steps = (1, 1) if self.blocked else (rows.dofmap.bs, columns.dofmap.bs)
         to = self.integral.code.ffi.from_buffer
         arrays = to("int32_t[]", self.begin), to("int32_t[]", found), *steps, to("uint16_t[]", self.place)
-        if self.integral.call("locate", *arrays):
+        if self.integral.mesh.comm.allreduce(self.integral.call("locate", *arrays), op=MPI.MAX):
             raise SolveError("a matrix has no place for an entry of its cells")
 
     def fill(self) -> None:

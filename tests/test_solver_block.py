@@ -1,6 +1,8 @@
 """The iterative linear solver of three dimensions against the direct one, and what its preconditioner is made of."""
 
+import gc
 import json
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -188,6 +190,18 @@ def test_a_kept_set_up_is_renewed_in_time(tmp_path: Path) -> None:
     solver.A.mult(solver.dx, left)
     left.axpy(-1.0, solver.b)
     assert left.norm() <= 1.001e-9 * solver.b.norm()
+
+
+def test_a_closed_solver_is_freed(tmp_path: Path) -> None:
+    # Exact: nothing holds a solver that is closed, though PETSc held it as a preconditioner; runs that renew their mesh
+    # would keep the matrices of all earlier ones.
+    made = newton(tmp_path, FOIL)
+    made.step_system.solve()
+    solver = weakref.ref(system(made))
+    made.close()
+    del made
+    gc.collect()
+    assert solver() is None
 
 
 def test_failing_krylov_solve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
