@@ -86,7 +86,7 @@ def problem(size: float, largest: float, kind: str, linear: str) -> Any:
 
 def watched() -> dict[str, float]:
     """Processor seconds of each part of a solve from now on, summed as the parts run."""
-    from femli import solver, solver_block, solver_coupled, solver_linear, solver_multigrid
+    from femli import solver, solver_block, solver_cells, solver_coupled, solver_linear, solver_multigrid
 
     spent = dict.fromkeys(PARTS, 0.0)
 
@@ -108,7 +108,7 @@ def watched() -> dict[str, float]:
     coupled = (solver_coupled.CoupledBlockSolver, solver_coupled.CoupledSolver)
     for owner in (block, direct, *coupled):
         timed(owner, "assemble", "assembly")
-    timed(block, "_fill", "assembly")
+    timed(solver_cells.CellMatrix, "fill", "assembly")
     timed(block, "_set_up", "set-up")
     timed(solver_multigrid.VelocityMultigrid, "refresh", "set-up")
     timed(solver.Newton, "place", "motion")

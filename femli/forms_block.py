@@ -11,8 +11,10 @@ Expr = Any
 
 def schur_block(
     J: list[list[Expr]], t: forms.Unknowns, u: forms.Unknowns, du: forms.Unknowns, s: Any, k: Any, f: forms.Frame
-) -> list[list[Expr]]:
-    """The trailing block of a Jacobian (all rows but momentum), with what eliminating the velocity adds to it.
+) -> list[Expr]:
+    """The pressure's column of the trailing block (all rows but momentum), with what eliminating the velocity adds.
+
+    Nothing is added to other columns.
 
     With moving boundaries followed and v.n held elsewhere, the velocity enters the volume row as B = int q div v, and
     the pressure enters momentum as -B^T; eliminating v = A^-1 B^T p adds B A^-1 B^T. For a uniform deviatoric viscosity
@@ -22,10 +24,8 @@ def schur_block(
     on which the composition changes and is left out: the same mass, times the host fraction.
     """
     compliance = f.weight * 1.5 / s.inverse_rate * du.p
-    S = [list(row[1:]) for row in J[1:]]
-    S[0][0] += compliance * t.p * f.dx_creep
-    S[1][0] += (1 - laws.li_volume_fraction(u.x, k)) * compliance * t.x * f.dx_creep
-    return S
+    host = 1 - laws.li_volume_fraction(u.x, k)
+    return [J[1][1] + compliance * t.p * f.dx_creep, J[2][1] + host * compliance * t.x * f.dx_creep]
 
 
 def coarse_velocity(w: Expr, u: forms.Unknowns, s: Any, k: Any, f: forms.Frame, plate: bool) -> Expr:

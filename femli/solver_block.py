@@ -11,10 +11,10 @@ from mpi4py import MPI  # noqa: F401  (before dolfinx)
 
 import numpy as np
 from dolfinx import fem
-from dolfinx.fem import petsc as fem_petsc
 from numpy.typing import NDArray
 from petsc4py import PETSc
 
+from femli.solver_cells import CellMatrix, CellVector, Kernel
 from femli.solver_linear import (
     ExpertOptions,
     LinearSolver,
@@ -39,15 +39,15 @@ class Approximation(NamedTuple):
     """What the preconditioner is made of.
 
     Attributes:
-        velocity: forms whose sum is the velocity block.
-        trailing: square array of forms, the approximate Schur complement.
+        kernels: of the velocity block's cells on P2 and on P1; None for the compiled one.
+        trailing: forms of the approximate Schur complement where it differs from the matrix, its first column.
         coarse: the velocity block on P1.
         space, coarse_space: P2 and P1 of the velocity.
         coarse_conditions: what holds the velocity, on P1.
     """
 
-    velocity: list[fem.Form]
-    trailing: Any
+    kernels: tuple[Kernel | None, Kernel | None]
+    trailing: list[Any]
     coarse: Any
     space: fem.FunctionSpace
     coarse_space: fem.FunctionSpace
@@ -81,25 +81,26 @@ class BlockSolver(LinearSystem):
         self.near, self.split = approximation, int(offsets[1])
         self.dimension = self.L[0].mesh.topology.dim
         rows = range(len(self.a))
-        self.blocks: dict[tuple[int, int], list[fem.Form]] = {
-            (i, j): [form] for i, row in enumerate(self.a) for j, form in enumerate(row) if form.integral_types
-        }
-        self.blocks[0, 0] = approximation.velocity
         # In 3D the velocity enters the volume row as minus the transpose of the pressure force, to the last digit.
         mirrored = self.dimension == 3
-        if mirrored:
-            del self.blocks[1, 0]
-        # Blocked storage of the velocity halves the time of assembly, and index traffic afterwards.
-        self.parts = {
-            at: fem_petsc.create_matrix(f[0], "baij" if at == (0, 0) else None) for at, f in self.blocks.items()
-        }
+        self.blocks: dict[tuple[int, int], CellMatrix] = {}
+        for i, row in enumerate(self.a):
+            for j, plain in enumerate(row):
+                if plain.integral_types and not (mirrored and (i, j) == (1, 0)):
+                    # Blocked storage of the velocity halves the time of assembly, and index traffic afterwards.
+                    kernel, kind = (approximation.kernels[0], "baij") if i == j == 0 else (None, None)
+                    self.blocks[i, j] = CellMatrix(jacobian[i][j], plain, conditions, kernel, kind)
+        self.rows = [CellVector(*pair) for pair in zip(residual, self.L, strict=True)]
+        self.parts = {at: block.matrix for at, block in self.blocks.items()}
         whole: list[list[Any]] = [[self.parts.get((i, j)) for j in rows] for i in rows]
         if mirrored:
             whole[1][0] = minus_transpose(self.parts[0, 1])
         self.A = PETSc.Mat().createNest(whole, comm=self.parts[0, 0].getComm())
         self.A.setUp()
-        self.trailing = matrix_form(approximation.trailing, self.dimension)
-        self.S = fem_petsc.create_matrix(self.trailing)
+        self.trailing = [self._block(form, conditions) for form in approximation.trailing]
+        columns = [[column.matrix, *whole[i][2:]] for i, column in enumerate(self.trailing, start=1)]
+        self.schur_nest = PETSc.Mat().createNest(columns, comm=self.A.getComm())
+        self.S = self.schur_nest.convert("aij", PETSc.Mat())
         self.dx = self.b.duplicate()
         self.expert = ExpertOptions(f"femli_{name}_", options)
         with self.expert:
@@ -108,6 +109,20 @@ class BlockSolver(LinearSystem):
         self.reference = 0  # Krylov iterations just after the last set-up
         self.due = True  # whether the next solve begins with a set-up
 
+    def close(self) -> None:
+        """Give back what PETSc holds; nothing works afterwards."""
+        super().close()
+        if self.rescue is not None:
+            self.rescue.close()
+        # The outer solver holds this object as its preconditioner: undone here, or nothing of it is ever freed.
+        for owned in (self.ksp, self.schur, self.multigrid.pc, self.A, self.schur_nest, self.S):
+            owned.destroy()
+        for block in (*self.blocks.values(), *self.trailing, self.multigrid.block):
+            block.matrix.destroy()
+
+    def _block(self, form: Any, conditions: list[fem.DirichletBC], kernel: Kernel | None = None) -> CellMatrix:
+        return CellMatrix(form, matrix_form(form, self.dimension), conditions, kernel)
+
     def _solvers(self) -> None:
         prefix, comm, near = self.expert.prefix, self.A.getComm(), self.near
         velocity = [bc for bc in self.conditions if near.space._cpp_object.contains(bc._cpp_object.function_space)]
@@ -115,9 +130,8 @@ class BlockSolver(LinearSystem):
             self.parts[0, 0],
             near.space,
             near.coarse_space,
-            matrix_form(near.coarse, self.dimension),
+            self._block(near.coarse, near.coarse_conditions, near.kernels[1]),
             velocity,
-            near.coarse_conditions,
             f"{prefix}velocity_",
         )
         self.schur = PETSc.KSP().create(comm)
@@ -147,17 +161,21 @@ class BlockSolver(LinearSystem):
 
     def assemble(self, history: list[tuple[slice, Array]]) -> None:
         """Residual, matrix and preconditioner at the current state, as in `LinearSystem`."""
-        for at, forms in self.blocks.items():
-            self._fill(self.parts[at], *forms)
+        for block in self.blocks.values():
+            block.fill()
         self.A.assemble()
         self.history = history
         self.residual(history)
 
-    def _fill(self, matrix: PETSc.Mat, *forms: Any) -> None:
-        matrix.zeroEntries()
-        for form in forms:
-            fem_petsc.assemble_matrix(matrix, form, bcs=self.conditions)
-            matrix.assemble()
+    def _integrate_rows(self) -> None:
+        with self.b.localForm() as local:
+            values, ghosts = local.array_w, int(self.offsets[-1])
+            for row, at in zip(self.rows, self.offsets, strict=False):
+                row.fill()
+                values[at : at + row.owned] = row.values[: row.owned]
+                beyond = len(row.values) - row.owned
+                values[ghosts : ghosts + beyond] = row.values[row.owned :]
+                ghosts += beyond
 
     def solve(self) -> int:
         """Solve A dx = b to a relative residual; the increment is in `dx`. Returns the Krylov iterations.
@@ -198,7 +216,9 @@ class BlockSolver(LinearSystem):
 
     def _complement(self) -> None:
         """Bring the approximate Schur complement to the current state."""
-        self._fill(self.S, self.trailing)
+        for block in self.trailing:
+            block.fill()
+        self.schur_nest.convert("aij", self.S)
 
     def _set_up(self) -> None:
         self._complement()

@@ -16,7 +16,7 @@ from femli.fields import Fields
 from femli.solver_block import Approximation, BlockSolver
 from femli.solver_coupled import CoupledBlockSolver, CoupledSolver
 from femli.solver_linear import LinearSolver, LinearSystem
-from femli.solver_velocity import velocity_forms
+from femli.solver_velocity import velocity_kernels
 
 ITERATIVE_DOFS = 10_000  # dofs in three dimensions from which the iterative solver is the faster one
 
@@ -63,7 +63,7 @@ def linear_system(
     du = forms.Unknowns(*[ufl.TrialFunction(V) for V in spaces])
     W = fl.w.function_space
     approximation = Approximation(
-        velocity=velocity_forms(jacobian[0][0], fl),
+        kernels=velocity_kernels(fl),
         trailing=forms_block.schur_block(jacobian, t, fl.u, du, fl.state, fl.k, fl.frame),
         coarse=forms_block.coarse_velocity(fl.w, fl.u, fl.state, fl.k, fl.frame, case.load.plate),
         space=spaces[0],

@@ -86,11 +86,10 @@ class CoupledBlockSolver(BlockSolver):
     def close(self) -> None:
         """Give back what PETSc holds; nothing works afterwards."""
         self.metal.close()
-        self.ksp.destroy()  # it holds this object as its preconditioner
         if self.rescue is not None:
             self.rescue.close()
         if self.A:
-            for owned in (self.b, self.dx, self.A, self.S, self.rows, self.columns, self.r_trailing, self.y):
+            for owned in (self.b, self.dx, self.A, self.S, self.below, self.beside, self.r_trailing, self.y):
                 owned.destroy()
 
     def assemble(self, history: list[tuple[slice, Array]]) -> None:
@@ -125,7 +124,7 @@ class CoupledBlockSolver(BlockSolver):
         behind = PETSc.IS().createStride(last - first - self.split, first + self.split, comm=comm)
         first, last = own.getOwnershipRange()
         self.places = behind, PETSc.IS().createStride(last - first, first, comm=comm)
-        self.rows, self.columns, self.S = PETSc.Mat(), PETSc.Mat(), PETSc.Mat()
+        self.below, self.beside, self.S = PETSc.Mat(), PETSc.Mat(), PETSc.Mat()
         self._complement()
         self.r_trailing, self.y = self.S.createVecLeft(), self.S.createVecRight()
         if self.S.getSize()[0] > TRAILING_LU:
@@ -136,9 +135,9 @@ class CoupledBlockSolver(BlockSolver):
         self.metal._complement()
         behind, own = self.places
         border = self.border
-        self.rows = border.rows.createSubMatrix(own, behind, self.rows if self.rows else None)
-        self.columns = border.columns.createSubMatrix(behind, own, self.columns if self.columns else None)
-        nest = PETSc.Mat().createNest([[self.metal.S, self.columns], [self.rows, border.own]])
+        self.below = border.rows.createSubMatrix(own, behind, self.below if self.below else None)
+        self.beside = border.columns.createSubMatrix(behind, own, self.beside if self.beside else None)
+        nest = PETSc.Mat().createNest([[self.metal.S, self.beside], [self.below, border.own]])
         nest.convert("aij", self.S)
         nest.destroy()
 

@@ -155,12 +155,16 @@ class LinearSystem:
         """Residual alone, in `b`; constrained rows are zero."""
         with self.b.localForm() as local:
             local.set(0.0)
-        fem_petsc.assemble_vector(self.b, self.L if len(self.L) > 1 else self.L[0])
+        self._integrate_rows()
         self.b.ghostUpdate(addv=PETSc.InsertMode.ADD, mode=PETSc.ScatterMode.REVERSE)
         values = self.b.array
         for where, vector in history:
             values[where] += vector
         values[self.held] = 0.0
+
+    def _integrate_rows(self) -> None:
+        """The integrals of the residual over the cells of this rank, in `b` with its ghosts."""
+        fem_petsc.assemble_vector(self.b, self.L if len(self.L) > 1 else self.L[0])
 
 
 class LinearSolver(LinearSystem):

@@ -8,6 +8,8 @@ from dolfinx.fem import petsc as fem_petsc
 from numpy.typing import NDArray
 from petsc4py import PETSc
 
+from femli.solver_cells import CellMatrix
+
 Array = NDArray[np.float64]
 
 SMOOTHING = 2  # Chebyshev steps, each a symmetric SOR sweep, before and after the coarse solve
@@ -20,8 +22,8 @@ class VelocityMultigrid:
     Args:
         fine: the block on P2; its values may change later, then `renew` is due.
         space, coarse_space: P2 and P1 of the velocity.
-        form: the block on P1.
-        conditions, coarse_conditions: what holds components, on both.
+        coarse: the block on P1.
+        conditions: what holds components on P2.
         prefix: of PETSc options.
     """
 
@@ -30,20 +32,18 @@ class VelocityMultigrid:
         fine: PETSc.Mat,
         space: fem.FunctionSpace,
         coarse_space: fem.FunctionSpace,
-        form: fem.Form,
+        coarse: CellMatrix,
         conditions: list[fem.DirichletBC],
-        coarse_conditions: list[fem.DirichletBC],
         prefix: str,
     ) -> None:
-        self.fine, self.form, self.conditions = fine, form, coarse_conditions
-        self.coarse = fem_petsc.create_matrix(form)
+        self.fine, self.block, self.coarse = fine, coarse, coarse.matrix
         self.coarse.setNearNullSpace(rigid_motions(self.coarse, coarse_space))
         self.pc = PETSc.PC().create(fine.getComm())
         self.pc.setOptionsPrefix(prefix)
         self.pc.setOperators(fine)
         self.pc.setType("mg")
         self.pc.setMGLevels(2)
-        self.pc.setMGInterpolation(1, prolongation(space, coarse_space, conditions, coarse_conditions))
+        self.pc.setMGInterpolation(1, prolongation(space, coarse_space, conditions, coarse.conditions))
         smoother = self.pc.getMGSmoother(1)
         smoother.setOperators(fine)
         smoother.setType("chebyshev")
@@ -67,9 +67,7 @@ class VelocityMultigrid:
 
     def renew(self) -> None:
         """Assemble the coarse matrix at the current state and set up its solver."""
-        self.coarse.zeroEntries()
-        fem_petsc.assemble_matrix(self.coarse, self.form, bcs=self.conditions)
-        self.coarse.assemble()
+        self.block.fill()
         self.pc.getMGCoarseSolve().setOperators(self.coarse)
 
     def refresh(self) -> None:
