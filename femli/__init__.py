@@ -5,7 +5,11 @@ case = femli.load("cases/demo.toml", {"load.stack_pressure": "2.5 MPa"})
 summary = femli.run(case, "results/demo")
 """
 
+import os
 from typing import Any
+
+# Ranks are the parallelism: threads of BLAS beside them fight for the same cores. Libraries read this when loaded.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "load", "run"]

@@ -13,7 +13,10 @@ from femli.solver_cells import CellMatrix
 Array = NDArray[np.float64]
 
 SMOOTHING = 2  # Chebyshev steps, each a symmetric SOR sweep, before and after the coarse solve
-COARSE_LU = 30_000  # P1 velocity dofs up to which the coarse level is factorised
+RANGE = 0.2, 1.1  # of the largest eigenvalue: what the smoother damps
+PROBES = 10  # GMRES iterations that estimate it on several ranks, as in PETSc
+# P1 velocity dofs up to which the coarse level is factorised, on one rank; on several multigrid is the faster one.
+COARSE_LU = 30_000
 
 
 class VelocityMultigrid:
@@ -49,16 +52,12 @@ class VelocityMultigrid:
         smoother.setType("chebyshev")
         smoother.setTolerances(max_it=SMOOTHING)
         smoother.getPC().setType("sor")
-        if fine.getComm().size == 1:
-            # Symmetric Gauss-Seidel of a positive matrix has no eigenvalue above 1; on several ranks it is estimated.
-            given = PETSc.Options(smoother.getOptionsPrefix())
-            given.setValue("ksp_chebyshev_eigenvalues", "0.1,1.1")
-            smoother.setFromOptions()
-            given.delValue("ksp_chebyshev_eigenvalues")
+        self._damp(1.0)  # symmetric Gauss-Seidel of a positive matrix has no eigenvalue above 1
+        self.estimated = fine.getComm().size == 1
         bottom = self.pc.getMGCoarseSolve()
         bottom.setOperators(self.coarse)
         bottom.setType("preonly")
-        if self.coarse.getSize()[0] <= COARSE_LU:
+        if fine.getComm().size == 1 and self.coarse.getSize()[0] <= COARSE_LU:
             bottom.getPC().setType("lu")
             bottom.getPC().setFactorSolverType("mumps")
         else:
@@ -69,17 +68,49 @@ class VelocityMultigrid:
         """Assemble the coarse matrix at the current state and set up its solver."""
         self.block.fill()
         self.pc.getMGCoarseSolve().setOperators(self.coarse)
+        self.estimated = self.fine.getComm().size == 1
 
     def refresh(self) -> None:
         """Set up what is due for the current matrices: the smoother, and after `renew` the coarse solver."""
         # PETSc 3.25 keeps the inverted diagonal blocks of earlier values; zeroing no rows makes it drop them.
         self.fine.setOption(PETSc.Mat.Option.KEEP_NONZERO_PATTERN, False)  # type: ignore[arg-type]
         self.fine.zeroRows([])
+        if not self.estimated:
+            self._damp(self._largest())
+            self.estimated = True
         self.pc.setOperators(self.fine)
         self.pc.getMGSmoother(1).setOperators(self.fine)
         self.pc.setUp()
         self.pc.getMGSmoother(1).setUp()
         self.pc.getMGCoarseSolve().setUp()
+
+    def _damp(self, largest: float) -> None:
+        """Set what eigenvalues the smoother is for, where an expert has not."""
+        smoother = self.pc.getMGSmoother(1)
+        given, name = PETSc.Options(smoother.getOptionsPrefix()), "ksp_chebyshev_eigenvalues"
+        if not given.hasName(name):
+            given.setValue(name, ",".join(str(share * largest) for share in RANGE))
+            smoother.setFromOptions()
+            given.delValue(name)
+
+    def _largest(self) -> float:
+        """Largest eigenvalue of the block after Gauss-Seidel on each rank, which ranks side by side take beyond 1.
+
+        PETSc would estimate it for every matrix; once a set-up is enough.
+        """
+        probe = PETSc.KSP().create(self.fine.getComm())
+        probe.setOperators(self.fine)
+        probe.setType("gmres")
+        probe.getPC().setType("sor")
+        probe.setTolerances(rtol=1e-12, max_it=PROBES)
+        probe.setComputeEigenvalues(True)
+        b, x = self.fine.createVecLeft(), self.fine.createVecRight()
+        b.array[:] = np.random.default_rng(self.fine.getComm().rank).standard_normal(b.getLocalSize())
+        probe.solve(b, x)
+        found = float(np.max(probe.computeEigenvalues().real))
+        for owned in (b, x, probe):
+            owned.destroy()
+        return found
 
 
 def prolongation(

@@ -28,8 +28,7 @@ def engine(how: Members, workers: int, restarts: int, prepare: Callable[[], dict
     """
     if int(os.environ.get("PMI_SIZE", "1")) > 1:
         raise CaseError("mpiexec: a sweep starts its members' ranks itself; allowed: without mpiexec, members.ranks")
-    # Ranks are the parallelism here; and they need the mpiexec of their own MPI, which is beside the interpreter.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    # Ranks need the mpiexec of their own MPI, which is beside the interpreter.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     import executorlib
 
