@@ -95,13 +95,34 @@ def test_a_refined_wall_keeps_volume_and_planes() -> None:
 def test_coarse_and_fine_walls_have_sound_triangles(tmp_path: Path) -> None:
     # Exact: the void's volume, through coarsening and refinement by 2. Angles and sizes: what the edits promise.
     _, made, _, sizes = solids.box(tmp_path, geometry__voids__list=[VOID])
-    for factor in (2.0, 0.5):
+    for factor in (2.5, 2.0, 0.5):
         new = remesh_wall.edited(made, lambda places, by=factor: by * sizes.at(places))
         assert new.under(new.walls) == pytest.approx(made.under(made.walls), rel=1e-12)
         sheet = remesh_wall.Sheet(new)
         angles = [sheet.angle(corners) for corners in sheet.triangles.values()]
         assert min(angles) > 12 and np.median(angles) > 35
         assert (len(new.walls) < len(made.walls)) == (factor > 1)
+
+
+def cone(rim_nodes: int, tip: tuple[float, float, float]) -> Surface:
+    """A wall of one tip over a regular polygon of radius 1, in a wide box; point k of the rim at angle 2 pi k/n."""
+    angle = 2 * np.pi / rim_nodes * np.arange(rim_nodes)
+    points = np.vstack([np.column_stack([np.cos(angle), np.sin(angle), 0 * angle]), [tip]])
+    walls = np.array([[(k + 1) % rim_nodes, k, rim_nodes] for k in range(rim_nodes)])
+    return Surface(points, walls, np.empty((0, 3), dtype=np.int64), ((-9.0, 9.0), (-9.0, 9.0)))
+
+
+def test_no_edit_leaves_a_triangle_in_the_plane_of_the_contact() -> None:
+    # Exact: all corners of such a triangle are on the edge of the void: its tip would have no neighbour on the wall to
+    # meet its share of the flow, and Li would be lost. The tip of a flat cone contracted into its rim would leave six
+    # of them; the edge from a corner of a square pyramid to its tip, turned, would leave one.
+    far = remesh_wall.Sheet(cone(8, (0.85, 0.0, 0.05)))
+    assert not far.contract(8, 0, lambda places: np.full(len(places), 9.0))
+    beside = remesh_wall.Sheet(cone(4, (0.0, -0.65, 0.05)))
+    assert not beside.turn(1, 4)
+    for sheet in (far, beside):
+        heights = np.array(sheet.points)[sheet.array(), 2]
+        assert (heights.max(axis=1) > 0.0).all()
 
 
 VOID = {"x": "2.1 um", "y": "1.9 um", "half_width": "1 um", "height": "0.8 um"}
