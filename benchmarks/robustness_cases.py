@@ -88,4 +88,4 @@ def solid_case_of(number: int, capacity: float) -> tuple[str, dict[str, Any]]:
     mesh = f'interface_size = "{1.5 * d.radius:.3g} um"\nsize = "{2.5 * d.radius:.3g} um"\ngrowth = 2.0\n'
     mesh += f'edge_size = "{min(0.249 * d.radius, d.height):.3g} um"'
     width = 2 * 1.8 * d.reach * np.ceil(np.sqrt(d.count))
-    return d.text(3, number, capacity, 10.0, width=width, mesh=mesh, solver="time_tolerance = 1e-3"), d.facts(number)
+    return d.text(3, number, capacity, 10.0, width=width, mesh=mesh, solver=COARSE_SOLVER), d.facts(number)

@@ -26,6 +26,9 @@ from femli.solver_linear import direct
 
 Array = NDArray[np.float64]
 
+STEEP = (
+    0.5  # in 3D edges of voids whose wall stands steeper than this (sine of its angle) are matched like its other nodes
+)
 NEAR = 0.2  # a wall node is about to land when it is this low, over the size of the wall there
 
 
@@ -64,6 +67,8 @@ class Motion:
         self._matching_forms()
         self.plane_collector = self._plane_collector()
         self._extension()
+        if self.dim == 3:
+            self._release_steep_edges()
         self.sharing = self._sharing()
         self.first_wall_height = self.wall_height()[0]
         self.wall_size = self._wall_size()
@@ -134,6 +139,17 @@ class Motion:
             sharing.setValue(whole[j], whole[t], 1 / count.x.array[t], addv=PETSc.InsertMode.ADD)
         sharing.assemble()
         return sharing
+
+    def _release_steep_edges(self) -> None:
+        """Match edges of voids along the contact where that moves volume: a few cells round a void tell no sharp edge.
+
+        The metal's velocity at the one point of an edge is not that of the facets beside it, and a coarse ball would
+        become a lens as it closes.
+        """
+        assemble(self.direction, self.normal_form)
+        normal = self.direction.x.array.reshape(-1, self.dim)
+        across = np.linalg.norm(np.where(self.held, 0.0, normal), axis=1)
+        self.carried &= across < STEEP * np.linalg.norm(normal, axis=1)
 
     def release_edges(self) -> None:
         """Let the edges of voids be matched along the contact like any node of a wall, not carried by the metal."""

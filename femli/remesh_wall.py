@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from femli.mesh_parts import Floats, Integers
-from femli.remesh_surface import Flags, Surface, area_vectors, mean_edges, on_planes
+from femli.remesh_surface import Flags, Surface, area_vectors, mean_edges, on_planes, rim
 
 LONG = 1.5  # an edge longer than this times the wanted size is divided
 SHORT = 0.6  # one shorter than this is contracted
@@ -247,19 +247,44 @@ def _sharpened(sheet: Sheet, wanted: Wanted) -> int:
 
 
 def filled_as(new: Surface, old: Surface) -> Surface:
-    """New walls moved along their normals, rims excepted, so that each void has the volume that it had.
+    """New walls with the opening and the volume that each void had: edges moved in the contact, then the rest.
 
-    A void is known by the vertices that it has kept; one whose vertices all lie on its rim stays as it is.
+    A void is known by the vertices that it has kept; one whose vertices all lie on its rim keeps its opening only.
     """
-    before = [(set(np.unique(old.walls[void]).tolist()), -old.under(old.walls[void])) for void in old.voids()]
+    before = [(set(np.unique(old.walls[void]).tolist()), old.walls[void]) for void in old.voids()]
     points = new.points.copy()
     for void in new.voids():
         triangles = new.walls[void]
         nodes = np.unique(triangles)
-        kept, target = max(before, key=lambda pair: len(pair[0] & set(nodes.tolist())))
+        kept, own = max(before, key=lambda pair: len(pair[0] & set(nodes.tolist())))
         if kept & set(nodes.tolist()):
-            _refill(points, new, triangles, target)
+            _reopen(points, new, triangles, -float(old.areas(own)[:, 2].sum()))
+            _refill(points, new, triangles, -old.under(own))
     return new._replace(points=points)
+
+
+def _reopen(points: Floats, new: Surface, triangles: Integers, target: float) -> None:
+    """Move the edge of one void in the plane of the contact until its opening has an area [um2]; a part of an edge.
+
+    Contracting the edges of a convex opening makes it smaller, and its wall would be pushed out for it.
+    """
+    edge = np.unique(rim(triangles))
+    edge = edge[points[edge, 2] == 0.0]
+    planes = new.planes(edge)
+    for _ in range(PASSES):
+        slope = np.zeros((len(points), 2))  # of the opening, by the place of each point; zero but on the edge
+        a, b, c = (points[triangles[:, k], :2] for k in range(3))
+        for k, across in enumerate((c - b, a - c, b - a)):
+            np.add.at(slope, triangles[:, k], np.stack([across[:, 1], -across[:, 0]], axis=1) / 2)
+        for axis in (0, 1):
+            slope[edge[planes[:, 2 * axis : 2 * axis + 2].any(axis=1)], axis] = 0.0
+        length = np.linalg.norm(slope[edge], axis=1)
+        lack = target + float(area_vectors(points, triangles)[:, 2].sum())
+        if abs(lack) <= 1e-14 * target or not length.any():
+            return
+        most = MOST * float(mean_edges(points, triangles)[edge].min())
+        shift = np.clip(lack / float(length.sum()), -most, most)
+        points[edge, :2] += shift * slope[edge] / np.maximum(length, 1e-300)[:, None]
 
 
 def _refill(points: Floats, new: Surface, triangles: Integers, target: float) -> None:

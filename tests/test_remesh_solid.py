@@ -93,11 +93,12 @@ def test_a_refined_wall_keeps_volume_and_planes() -> None:
 
 
 def test_coarse_and_fine_walls_have_sound_triangles(tmp_path: Path) -> None:
-    # Exact: the void's volume, through coarsening and refinement by 2. Angles and sizes: what the edits promise.
+    # Exact: the void's volume and opening, through coarsening and refinement. Angles and sizes: what the edits promise.
     _, made, _, sizes = solids.box(tmp_path, geometry__voids__list=[VOID])
     for factor in (2.5, 2.0, 0.5):
         new = remesh_wall.edited(made, lambda places, by=factor: by * sizes.at(places))
         assert new.under(new.walls) == pytest.approx(made.under(made.walls), rel=1e-12)
+        assert new.areas(new.walls)[:, 2].sum() == pytest.approx(made.areas(made.walls)[:, 2].sum(), rel=1e-12)
         sheet = remesh_wall.Sheet(new)
         angles = [sheet.angle(corners) for corners in sheet.triangles.values()]
         assert min(angles) > 12 and np.median(angles) > 35
