@@ -183,8 +183,8 @@ def test_a_void_that_lands_as_a_whole_has_closed(tmp_path: Path) -> None:
 
 
 def test_other_changes_of_topology_are_refused_with_their_place(tmp_path: Path) -> None:
-    # Exact: the place of the dent (2.1, 1.9); of the two voids 0.05 um apart; of the side that a void is 0.05 um from;
-    # the height of a fold is above the interface.
+    # Exact: the place of the dent and of the mouth (2.1, 1.9); of the two voids 0.05 um apart; of the side that a void
+    # is 0.05 um from; the height of a fold is above the interface.
     _, made, _, _ = solids.box(tmp_path, geometry__voids__list=[VOID])
     roof = dented(made, 0.999)
     assert remesh_solid.due(roof, H) == "a wall has come down on the electrolyte"
@@ -201,6 +201,15 @@ def test_other_changes_of_topology_are_refused_with_their_place(tmp_path: Path) 
     points[left] += [2.2, 0.0, 0.0]
     with pytest.raises(MeshError, match=r"walls of a void touch each other at \(\d\.\d*, 1\.\d*, 0\.\d*\) um"):
         remesh_solid.settled(made._replace(points=points), H)
+    # The mouth of a round void drawn together to 0.03 um: what is left is a pore in the metal.
+    _, made, _, _ = solids.box(tmp_path, geometry__voids__list=[VOID | {"height": "1.2 um"}])
+    points = made.points.copy()
+    foot = np.unique(made.walls)[points[np.unique(made.walls), 2] == 0.0]
+    points[foot, :2] = [2.1, 1.9] + 0.03 * (points[foot, :2] - [2.1, 1.9])
+    narrow = made._replace(points=points)
+    assert str(remesh_solid.due(narrow, H)).startswith("the mouth of a void has closed at (2.1, 1.9")
+    with pytest.raises(MeshError, match=r"mouth of a void has closed at \(2\.\d*, 1\.\d*\) um"):
+        remesh_solid.settled(narrow, H)
     two = [{**VOID, "x": f"{x} um", "half_width": "0.8 um"} for x in (1.1, 2.9)]
     _, made, _, _ = solids.box(tmp_path, geometry__voids__list=two)
     points = made.points.copy()
