@@ -3,8 +3,8 @@
 On collector and void walls the velocity of the P1 mesh is matched to the P2 velocity of the metal weakly, node by node
 (int w.n q = int v.n q for every P1 test function q): then the domain's volume changes by exactly what the balances
 say. A triple line can only slide in the plane of the contact, which moves nearly no volume where the wall lies flat; it
-goes with the metal, and its share is met by its neighbours on the wall. Inside, w is the harmonic extension on the
-first mesh.
+goes with the metal, and its share is met by its neighbours on the wall (in 3D where the wall is flat, and so do tips).
+Inside, w is the harmonic extension on the first mesh.
 """
 
 from mpi4py import MPI  # before dolfinx
