@@ -2,7 +2,8 @@
 
 2D foils with 1 to 20 voids, contact angles of 15 to 150 degrees or half ellipses of aspect 0.1 to 2, stack pressures
 of 0.2 to 20 MPa. With --solid 3D blocks with 1 to 3 voids, caps of 40 to 120 degrees or half ellipsoids of aspect 0.2
-to 1, up to some 30,000 unknowns; a change of topology ends such a run. A geometry is decided by its number alone.
+to 1, on cells as coarse as --coarse has them, at most 30,000 unknowns at the start; a change of topology ends such a
+run, with its state saved. A geometry is decided by its number alone.
 Numbers that the table already has are skipped, so that an interrupted set goes on where it was; beside the table
 (`.csv`) a summary (`.md`) is written.
 
@@ -159,7 +160,7 @@ def summary_of(rows: list[dict[str, Any]], words: argparse.Namespace) -> str:
         f"# Voids, unattended{', 3D' if words.solid else ''}",
         "",
         f"`benchmarks/robustness_voids.py`: {len(rows)} random geometries in {'3D' if words.solid else '2D'}"
-        f"{', coarse' if words.coarse else ''}, to {words.capacity:g} mAh/cm², at most {words.limit:g} s each.",
+        f"{', coarse' if words.coarse or words.solid else ''}, to {words.capacity:g} mAh/cm², at most {words.limit:g} s each.",
         "",
         "| end | members | share |",
         "|---|---|---|",
