@@ -159,8 +159,8 @@ def summary_of(rows: list[dict[str, Any]], words: argparse.Namespace) -> str:
     lines = [
         f"# Voids, unattended{', 3D' if words.solid else ''}",
         "",
-        f"`benchmarks/robustness_voids.py`: {len(rows)} random geometries in {'3D' if words.solid else '2D'}"
-        f"{', coarse' if words.coarse or words.solid else ''}, to {words.capacity:g} mAh/cm², at most {words.limit:g} s each.",
+        f"`benchmarks/robustness_voids.py`: {len(rows)} random geometries in "
+        f"{'3D, coarse' if words.solid else '2D, coarse' if words.coarse else '2D'}, to {words.capacity:g} mAh/cm², at most {words.limit:g} s each.",
         "",
         "| end | members | share |",
         "|---|---|---|",
