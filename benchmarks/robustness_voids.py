@@ -155,12 +155,13 @@ def summary_of(rows: list[dict[str, Any]], words: argparse.Namespace) -> str:
 
     taken = sum(float(row["steps"]) for row in run)
     iterations = sum(float(row["newton_per_step"]) * float(row["steps"]) for row in run)
+    kind = "3D, coarse" if words.solid else "2D, coarse" if words.coarse else "2D"
     allowed = f"to a stop reason or a {CHANGED}" if words.solid else "to a stop reason"
     lines = [
         f"# Voids, unattended{', 3D' if words.solid else ''}",
         "",
-        f"`benchmarks/robustness_voids.py`: {len(rows)} random geometries in "
-        f"{'3D, coarse' if words.solid else '2D, coarse' if words.coarse else '2D'}, to {words.capacity:g} mAh/cm², at most {words.limit:g} s each.",
+        f"`benchmarks/robustness_voids.py`: {len(rows)} random geometries in {kind}, to {words.capacity:g} mAh/cm², "
+        f"at most {words.limit:g} s each.",
         "",
         "| end | members | share |",
         "|---|---|---|",
