@@ -85,6 +85,7 @@ def case_of(number: int, capacity: float, coarse: bool, most: int = 20) -> tuple
 def solid_case_of(number: int, capacity: float) -> tuple[str, dict[str, Any]]:
     """The case file of one 3D geometry, and what tells it apart."""
     d = drawn(number, 3, (0.8, 2.0), (40, 120), (0.2, 1))
-    mesh = f'interface_size = "{d.radius:.3g} um"\ngrowth = 1.6\nedge_size = "{min(0.249 * d.radius, d.height):.3g} um"'
+    mesh = f'interface_size = "{1.5 * d.radius:.3g} um"\nsize = "{2.5 * d.radius:.3g} um"\ngrowth = 2.0\n'
+    mesh += f'edge_size = "{min(0.249 * d.radius, d.height):.3g} um"'
     width = 2 * 1.8 * d.reach * np.ceil(np.sqrt(d.count))
-    return d.text(3, number, capacity, 10.0, width=width, mesh=mesh, solver="time_tolerance = 1e-3"), d.facts(number)
+    return d.text(3, number, capacity, 10.0, width=width, mesh=mesh, solver=COARSE_SOLVER), d.facts(number)

@@ -3,8 +3,8 @@
 On collector and void walls the velocity of the P1 mesh is matched to the P2 velocity of the metal weakly, node by node
 (int w.n q = int v.n q for every P1 test function q): then the domain's volume changes by exactly what the balances
 say. A triple line can only slide in the plane of the contact, which moves nearly no volume where the wall lies flat; it
-goes with the metal, and its share is met by its neighbours on the wall. Inside, w is the harmonic extension on the
-first mesh.
+goes with the metal, and its share is met by its neighbours on the wall (in 3D where the wall is flat, and so do tips).
+Inside, w is the harmonic extension on the first mesh.
 """
 
 from mpi4py import MPI  # before dolfinx
@@ -26,6 +26,9 @@ from femli.solver_linear import direct
 
 Array = NDArray[np.float64]
 
+STEEP = (
+    0.5  # in 3D edges of voids whose wall stands steeper than this (sine of its angle) are matched like its other nodes
+)
 NEAR = 0.2  # a wall node is about to land when it is this low, over the size of the wall there
 
 
@@ -64,9 +67,11 @@ class Motion:
         self._matching_forms()
         self.plane_collector = self._plane_collector()
         self._extension()
+        self.wall_size = self._wall_size()
+        if self.dim == 3:
+            self._carry_sharp_nodes()
         self.sharing = self._sharing()
         self.first_wall_height = self.wall_height()[0]
-        self.wall_size = self._wall_size()
 
     def close(self) -> None:
         """Give back what PETSc holds; nothing works afterwards."""
@@ -105,7 +110,7 @@ class Motion:
         for c, dofs in enumerate(held):
             self.held[dofs, c] = True
         self.on_triple = self.on_void & self._flags("contact")
-        self.carried = self.on_triple.copy()  # edges of voids that go with the metal
+        self.carried = self.on_triple.copy()  # nodes of walls that go with the metal: edges of voids
 
     def _sharing(self) -> PETSc.Mat:
         """Matrix that adds the rows of triple-line nodes, in equal parts, to those of their neighbours on the wall."""
@@ -134,6 +139,23 @@ class Motion:
             sharing.setValue(whole[j], whole[t], 1 / count.x.array[t], addv=PETSc.InsertMode.ADD)
         sharing.assemble()
         return sharing
+
+    def _carry_sharp_nodes(self) -> None:
+        """Carry the nodes of walls that matching cannot place, and only these: flat edges, and tips.
+
+        A few cells round a void tell no sharp edge. A steep one is matched, along the contact: the metal's velocity at
+        its one point is not that of the facets beside it, and a coarse ball would become a lens as it closes. Where the
+        normals of a node's facets cancel, as at the tip of a void that is nearly closed, no direction moves volume.
+        """
+        assemble(self.direction, self.normal_form)
+        normal = np.where(self.held, 0.0, self.direction.x.array.reshape(-1, self.dim))
+        self.carried = self.on_void & (np.linalg.norm(normal, axis=1) < STEEP * self.wall_size ** (self.dim - 1))
+        # What a carried node leaves is met by matched ones beside it; without any it would be lost.
+        f, q = self.fields.frame, ufl.TestFunction(self.scalar)
+        beside, matched = fem.Function(self.scalar), fem.Function(self.scalar)
+        matched.x.array[:] = self.on_void & ~self.carried
+        assemble(beside, bound(matched * q * f.ds(f.parts["void"]) + self.fields.k.zero * q * f.dx))
+        self.carried &= beside.x.array > 0.0
 
     def release_edges(self) -> None:
         """Let the edges of voids be matched along the contact like any node of a wall, not carried by the metal."""

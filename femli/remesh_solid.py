@@ -16,7 +16,7 @@ from femli.remesh_surface import Flags, Surface, crossing, mean_edges, rim
 
 LOW = 0.1  # where one point lands, those this low beside the edge are laid down with it: fewer new meshes
 THIN = 0.1  # a void whose volume over its opening is below this, over the smallest size, is closed
-GAP = 0.3  # so near to each other, over the smallest size, the edges of two voids have met
+GAP = 0.3  # so near to each other, over the smallest size, the edges of two voids have met; or those of one void
 TOPOLOGY = "3D runs are followed up to the first change of topology"
 
 
@@ -47,10 +47,12 @@ def due(surface: Surface, h: float) -> str | None:
 
 
 def met(surface: Surface, h: float) -> str | None:
-    """Which edges of voids have met each other or a side, with the place, if any."""
+    """Which edges of voids have met each other, themselves or a side, with the place, if any."""
     feet = []
     for void in surface.voids():
         edges = rim(surface.walls[void])
+        if -surface.areas(surface.walls[void])[:, 2].sum() < surface.share(void) * (GAP * h) ** 2:
+            return f"the mouth of a void has closed {_at(surface.points[edges].mean(axis=(0, 1))[:2])}"
         feet.append(surface.points[edges[(surface.points[edges, 2] == 0.0).all(axis=1)]][..., :2])
         foot, cut = feet[-1], surface.planes(np.unique(surface.walls[void]))[:, :4].any(axis=0)
         for k in np.flatnonzero(~cut):

@@ -83,3 +83,31 @@ def shell(made: Surface, inner: float, parts: int) -> PartedMesh:
     near = np.unique(made.walls)
     sizes = Sizes(2.5, 2.5, 1.5, made.points[near], np.full(len(near), np.pi / 2 * inner / parts))
     return mesh_solid.meshed(made, sizes)
+
+
+# The last void of geometry 8 of `benchmarks/robustness_voids.py --solid`, just before its walls met: points in nm,
+# moved by (-1.4, -4.9) um, and triangles.
+CRUMPLED = (
+    """
+    2786 2182 0 2028 2158 224 2560 1963 0 2345 1704 0 2377 1272 0 1984 1457 0 1633 1534 0 1525 1864 0 1508 2145
+    0 1336 2356 0 1611 2505 0 1873 2819 0 2091 2725 0 2482 2479 0 2486 2436 0 2277 2160 331 2148 1949 226 1121
+    1716 158 2206 2472 311 2338 2349 198 2809 2703 106 2369 1951 208 2255 1707 144 1984 1707 139 1881 1965 287
+    1607 1961 184 2085 1488 63 1790 2198 335 1616 2213 185 1758 2418 221 1393 2225 160 1698 2647 145 1922 2630
+    196 2101 2814 342 1560 1749 74 2599 2370 185 1403 1997 54 2029 1034 136 1552 2860 0 2657 1641 228 1963 2451
+    272 2477 1543 139 1724 1351 128
+    """,
+    """
+    1 15 16 1 16 24 18 1 40 1 24 27 1 27 40 16 15 21 16 21 22 16 22 23 16 23 24 23 22 26 24 25 27 27 25 28 27 28
+    29 27 29 40 29 31 32 29 32 40 7 8 36 17 7 36 1 18 15 18 19 15 13 14 20 25 34 36 34 17 36 17 34 7 7 34 6 39 2
+    3 31 38 11 8 9 30 36 8 30 32 18 40 5 6 42 41 39 3 32 33 18 4 41 3 21 2 39 20 35 13 26 5 37 4 5 26 22 41 26
+    41 4 26 21 39 22 39 41 22 31 11 32 31 10 38 33 32 12 11 12 32 19 18 35 18 12 13 35 18 13 33 12 18 29 28 10
+    10 28 30 29 10 31 30 9 10 21 15 19 35 0 2 0 35 14 21 35 2 35 21 19 20 14 35 24 23 34 24 34 25 34 23 42 42 6
+    34 30 28 36 28 25 36 42 37 5 37 42 26 26 42 23
+    """,
+)
+
+
+def crumpled(made: Surface) -> Surface:
+    """A box with that void in place of its own."""
+    points, walls = (np.array(text.split(), dtype=np.int64).reshape(-1, 3) for text in CRUMPLED)
+    return made._replace(points=np.concatenate([made.points, 1e-3 * points]), walls=walls + len(made.points))

@@ -93,15 +93,37 @@ def test_a_refined_wall_keeps_volume_and_planes() -> None:
 
 
 def test_coarse_and_fine_walls_have_sound_triangles(tmp_path: Path) -> None:
-    # Exact: the void's volume, through coarsening and refinement by 2. Angles and sizes: what the edits promise.
+    # Exact: the void's volume and opening, through coarsening and refinement. Angles and sizes: what the edits promise.
     _, made, _, sizes = solids.box(tmp_path, geometry__voids__list=[VOID])
-    for factor in (2.0, 0.5):
+    for factor in (2.5, 2.0, 0.5):
         new = remesh_wall.edited(made, lambda places, by=factor: by * sizes.at(places))
         assert new.under(new.walls) == pytest.approx(made.under(made.walls), rel=1e-12)
+        assert new.areas(new.walls)[:, 2].sum() == pytest.approx(made.areas(made.walls)[:, 2].sum(), rel=1e-12)
         sheet = remesh_wall.Sheet(new)
         angles = [sheet.angle(corners) for corners in sheet.triangles.values()]
         assert min(angles) > 12 and np.median(angles) > 35
         assert (len(new.walls) < len(made.walls)) == (factor > 1)
+
+
+def cone(rim_nodes: int, tip: tuple[float, float, float]) -> Surface:
+    """A wall of one tip over a regular polygon of radius 1, in a wide box; point k of the rim at angle 2 pi k/n."""
+    angle = 2 * np.pi / rim_nodes * np.arange(rim_nodes)
+    points = np.vstack([np.column_stack([np.cos(angle), np.sin(angle), 0 * angle]), [tip]])
+    walls = np.array([[(k + 1) % rim_nodes, k, rim_nodes] for k in range(rim_nodes)])
+    return Surface(points, walls, np.empty((0, 3), dtype=np.int64), ((-9.0, 9.0), (-9.0, 9.0)))
+
+
+def test_no_edit_leaves_a_triangle_in_the_plane_of_the_contact() -> None:
+    # Exact: all corners of such a triangle are on the edge of the void: its tip would have no neighbour on the wall to
+    # meet its share of the flow, and Li would be lost. The tip of a flat cone contracted into its rim would leave six
+    # of them; the edge from a corner of a square pyramid to its tip, turned, would leave one.
+    far = remesh_wall.Sheet(cone(8, (0.85, 0.0, 0.05)))
+    assert not far.contract(8, 0, lambda places: np.full(len(places), 9.0))
+    beside = remesh_wall.Sheet(cone(4, (0.0, -0.65, 0.05)))
+    assert not beside.turn(1, 4)
+    for sheet in (far, beside):
+        heights = np.array(sheet.points)[sheet.array(), 2]
+        assert (heights.max(axis=1) > 0.0).all()
 
 
 VOID = {"x": "2.1 um", "y": "1.9 um", "half_width": "1 um", "height": "0.8 um"}
@@ -161,8 +183,8 @@ def test_a_void_that_lands_as_a_whole_has_closed(tmp_path: Path) -> None:
 
 
 def test_other_changes_of_topology_are_refused_with_their_place(tmp_path: Path) -> None:
-    # Exact: the place of the dent (2.1, 1.9); of the two voids 0.05 um apart; of the side that a void is 0.05 um from;
-    # the height of a fold is above the interface.
+    # Exact: the place of the dent and of the mouth (2.1, 1.9); of the two voids 0.05 um apart; of the side that a void
+    # is 0.05 um from; the height of a fold is above the interface.
     _, made, _, _ = solids.box(tmp_path, geometry__voids__list=[VOID])
     roof = dented(made, 0.999)
     assert remesh_solid.due(roof, H) == "a wall has come down on the electrolyte"
@@ -179,6 +201,15 @@ def test_other_changes_of_topology_are_refused_with_their_place(tmp_path: Path) 
     points[left] += [2.2, 0.0, 0.0]
     with pytest.raises(MeshError, match=r"walls of a void touch each other at \(\d\.\d*, 1\.\d*, 0\.\d*\) um"):
         remesh_solid.settled(made._replace(points=points), H)
+    # The mouth of a round void drawn together to 0.03 um: what is left is a pore in the metal.
+    _, made, _, _ = solids.box(tmp_path, geometry__voids__list=[VOID | {"height": "1.2 um"}])
+    points = made.points.copy()
+    foot = np.unique(made.walls)[points[np.unique(made.walls), 2] == 0.0]
+    points[foot, :2] = [2.1, 1.9] + 0.03 * (points[foot, :2] - [2.1, 1.9])
+    narrow = made._replace(points=points)
+    assert str(remesh_solid.due(narrow, H)).startswith("the mouth of a void has closed at (2.1, 1.9")
+    with pytest.raises(MeshError, match=r"mouth of a void has closed at \(2\.\d*, 1\.\d*\) um"):
+        remesh_solid.settled(narrow, H)
     two = [{**VOID, "x": f"{x} um", "half_width": "0.8 um"} for x in (1.1, 2.9)]
     _, made, _, _ = solids.box(tmp_path, geometry__voids__list=two)
     points = made.points.copy()
