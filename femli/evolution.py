@@ -156,7 +156,8 @@ class Evolution:
                 fault = str(error)
         fault = self.comm.bcast(fault)
         if fault is not None:
-            raise SolveError(f"{reason} at t = {level.time * TIME:.6g} s, and no new mesh could be made: {fault}")
+            cause, time = fault.removeprefix(f"{reason}; "), f"{level.time * TIME:.6g} s"
+            raise SolveError(f"{reason} at t = {time}, and no new mesh could be made: {cause}")
         newton = self._engine(made, old)
         conserve_host(newton, host)
         try:
