@@ -26,9 +26,8 @@ from femli.solver_linear import direct
 
 Array = NDArray[np.float64]
 
-STEEP = (
-    0.5  # in 3D edges of voids whose wall stands steeper than this (sine of its angle) are matched like its other nodes
-)
+# In 3D edges of voids whose wall stands steeper than this (sine of its angle) are matched like its other nodes.
+STEEP = 0.5
 NEAR = 0.2  # a wall node is about to land when it is this low, over the size of the wall there
 
 

@@ -184,7 +184,7 @@ def contact(shape: Plane, path: Path) -> Path:
     inner = PAGE / 2 - margins.left - margins.right
     quantities = present(shape, (COMPOSITION, PRESSURE))
     fig, axes = sheet(inner, [min(inner * window.ratio, 120.0)], len(quantities), margins)
-    for ax, quantity, name in zip(axes[0], quantities, "ab", strict=False):
+    for ax, quantity, name in zip(axes[0], quantities, "ab"[: len(quantities)], strict=True):
         shades = seen([shape], quantity)
         bar(fig, ax, paint(ax, shape, quantity, shades, window, 900), quantity, shades)
         ax.set(xlabel=shape.label, ylabel="$y$ (µm)")

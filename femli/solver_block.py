@@ -170,7 +170,7 @@ class BlockSolver(LinearSystem):
     def _integrate_rows(self) -> None:
         with self.b.localForm() as local:
             values, ghosts = local.array_w, int(self.offsets[-1])
-            for row, at in zip(self.rows, self.offsets, strict=False):
+            for row, at in zip(self.rows, self.offsets[:-1], strict=True):
                 row.fill()
                 values[at : at + row.owned] = row.values[: row.owned]
                 beyond = len(row.values) - row.owned

@@ -15,12 +15,27 @@ from petsc4py import PETSc
 
 from femli.electrolyte import Blocks, Electrolyte
 from femli.solver_block import TRAILING_LU, BlockSolver
-from femli.solver_linear import LinearSolver
+from femli.solver_linear import LinearSolver, LinearSystem
 
 Array = NDArray[np.float64]
 
 
-class CoupledSolver(LinearSolver):
+class Bordered[Metal: LinearSystem](LinearSystem):
+    """What both solvers share: the right-hand side, on each rank that of (v, p, x) and after it the potential's."""
+
+    metal: Metal
+    electrolyte: Electrolyte
+
+    def residual(self, history: list[tuple[slice, Array]]) -> None:
+        """Residual alone, in `b`."""
+        self.metal.residual(history)
+        self._join()
+
+    def _join(self) -> None:
+        self.b.array[:] = np.concatenate([self.metal.b.array, self.electrolyte.residual()])
+
+
+class CoupledSolver(Bordered[LinearSolver], LinearSolver):
     """A system of (v, p, x), bordered by the electrolyte's potential.
 
     Each rank holds its rows of (v, p, x) and after them those of the potential.
@@ -54,16 +69,8 @@ class CoupledSolver(LinearSolver):
             self.ksp = self._create()
         self._join()
 
-    def residual(self, history: list[tuple[slice, Array]]) -> None:
-        """Residual alone, in `b`."""
-        self.metal.residual(history)
-        self._join()
 
-    def _join(self) -> None:
-        self.b.array[:] = np.concatenate([self.metal.b.array, self.electrolyte.residual()])
-
-
-class CoupledBlockSolver(BlockSolver):
+class CoupledBlockSolver(Bordered[BlockSolver], BlockSolver):
     """The same system, not copied into one matrix; solved as `BlockSolver` does, set-ups kept and renewed as there.
 
     Args:
@@ -101,14 +108,6 @@ class CoupledBlockSolver(BlockSolver):
         self.A.assemble()
         self.history = history
         self._join()
-
-    def residual(self, history: list[tuple[slice, Array]]) -> None:
-        """Residual alone, in `b`."""
-        self.metal.residual(history)
-        self._join()
-
-    def _join(self) -> None:
-        self.b.array[:] = np.concatenate([self.metal.b.array, self.electrolyte.residual()])
 
     def _make(self, blocks: Blocks) -> None:
         metal, own, comm = self.metal, blocks.own, self.metal.A.getComm()

@@ -80,9 +80,7 @@ void velocity_block(double* restrict A, const double* restrict w, const double* 
   }}
 }}
 """
-CALL = (
-    """void velocity_block(double*, const double*, const double*, const double*, const int*, const uint8_t*, void*);"""
-)
+CALL = "void velocity_block(double*, const double*, const double*, const double*, const int*, const uint8_t*, void*);"
 
 
 def velocity_kernels(fields: Fields) -> tuple[Kernel | None, Kernel | None]:

@@ -19,6 +19,7 @@ from femli import mesh
 from femli.case import Case
 from femli.outputs_measures import Measures
 from femli.protocol import Protocol
+from femli.solver import Newton
 from femli.solver_diffusion import solver_of
 from femli.stepper import Stepper
 
@@ -109,6 +110,24 @@ def stepper(case: Case) -> Stepper:
     made = protocol(case).stepper
     made.events = []
     return made
+
+
+def assembled(case: Case) -> Newton:
+    """The nonlinear solver at the consistent state, its step system assembled at a step of 1 ms."""
+    made = stepper(case).newton
+    made.fields.k.rate.value = 3.6e6
+    made.fields.x_old.x.array[:] = made.fields.u.x.x.array
+    made.step_system.assemble([])
+    return made
+
+
+def compared(case: Path, out: Path, ranks: int) -> pd.DataFrame:
+    """The history of a run, to be held against another: a depth, zero to round-off, is held against a micrometre."""
+    ended = command("-m", "femli", "run", str(case), "-o", str(out), ranks=ranks)
+    assert ended.returncode == 0, ended.stderr
+    found = history(out)
+    found["pressure_min_depth [m]"] += 1e-6
+    return found
 
 
 def toml_value(text: str) -> Any:
