@@ -47,12 +47,21 @@ def engine(how: Members, workers: int, restarts: int, prepare: Callable[[], dict
             'members.engine: "slurm": there is no srun here; allowed: start the sweep inside an allocation '
             '(sbatch or salloc), or engine = "local"'
         )
-    resources = {"cores": how.ranks, "slurm_cmd_args": [*how.srun]}
+    resources = {"cores": how.ranks, "exclusive": True, "slurm_cmd_args": step_words(how)}
     pmi = how.pmi if how.ranks > 1 else None
     try:
         return executorlib.SlurmJobExecutor(**common, resource_dict=resources, pmi_mode=pmi, restart_limit=restarts)
     except ValueError as err:  # more cores than the allocation has
         raise CaseError(f"-j: {workers}: {str(err).lower()}") from None
+
+
+def step_words(how: Members) -> list[str]:
+    """Further words for srun; without one about memory all workers share that of the job.
+
+    By default a step of a job that asked for `--mem` takes all of it, and the second worker waits for the first to end.
+    """
+    asked = any(word.startswith("--mem") and not word.startswith("--mem-bind") for word in how.srun)
+    return [*([] if asked else ["--mem=0"]), *how.srun]
 
 
 def at_once(how: Members, asked: int | None) -> int:
