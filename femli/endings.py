@@ -75,7 +75,7 @@ def together() -> Iterator[Any]:
     before = sys.excepthook
     sys.excepthook = functools.partial(_defect, ends)
     try:
-        apart(MPI.COMM_WORLD.size)
+        _one_world(MPI.COMM_WORLD.size)
         yield MPI.COMM_WORLD
     except FORESEEN as error:
         _agree(ends, as_femli(error))
@@ -87,7 +87,15 @@ def together() -> Iterator[Any]:
             ends.Free()  # a process that runs many cases would run out of communicators
 
 
-def apart(ranks: int) -> None:
+def tasks_of_srun() -> int:
+    """How many processes like this one srun started; 1 where it did not start this one."""
+    # A shell in a task of srun hands these variables down: what runs in it is not one of many.
+    if os.environ.get("SLURM_TASK_PID") != str(os.getpid()):
+        return 1
+    return int(os.environ.get("SLURM_STEP_NUM_TASKS", "1"))
+
+
+def _one_world(ranks: int) -> None:
     """Refuse processes that srun started as many but whose MPI is alone: each would run the whole case.
 
     Args:
@@ -96,9 +104,7 @@ def apart(ranks: int) -> None:
     Raises:
         CaseError: with the word that srun lacks.
     """
-    tasks = int(os.environ.get("SLURM_STEP_NUM_TASKS", "1"))
-    # Only what srun itself started: a shell in one of its tasks has the same variables.
-    if ranks == 1 and tasks > 1 and os.environ.get("SLURM_TASK_PID") == str(os.getpid()):
+    if ranks == 1 and (tasks := tasks_of_srun()) > 1:
         raise CaseError(
             f"srun: started {tasks} processes that do not find each other; allowed: srun --mpi=pmi2, or one process"
         )

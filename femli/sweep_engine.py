@@ -10,6 +10,7 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
+from .endings import tasks_of_srun
 from .errors import CaseError
 from .sweep_plan import Members
 
@@ -24,10 +25,12 @@ def engine(how: Members, workers: int, restarts: int, prepare: Callable[[], dict
         prepare: run once by each worker when it starts.
 
     Raises:
-        CaseError: started under mpiexec; Slurm was asked for and there is none here, or it has too few cores.
+        CaseError: started under mpiexec or srun; Slurm was asked for and there is none here, or it has too few cores.
     """
-    if int(os.environ.get("PMI_SIZE", "1")) > 1:
-        raise CaseError("mpiexec: a sweep starts its members' ranks itself; allowed: without mpiexec, members.ranks")
+    if int(os.environ.get("PMI_SIZE", "1")) > 1 or tasks_of_srun() > 1:
+        raise CaseError(
+            "mpiexec, srun: a sweep starts its members' ranks itself; allowed: without mpiexec and srun, members.ranks"
+        )
     # Ranks need the mpiexec of their own MPI, which is beside the interpreter.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     import executorlib

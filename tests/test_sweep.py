@@ -14,7 +14,9 @@ import sweep_files
 
 from femli.errors import CaseError
 from femli.sweep import holding
+from femli.sweep_engine import step_words
 from femli.sweep_pictures import draw
+from femli.sweep_plan import Members
 
 PRESSURES = """
 [grid]
@@ -71,20 +73,38 @@ def test_a_killed_sweep_goes_on_to_the_same_table(done: Path, tmp_path: Path) ->
     assert not any(os.path.exists(f"/proc/{pid}") for pid in worker)
 
 
-def test_an_interrupted_sweep_says_so(tmp_path: Path) -> None:
-    # Exact: exit code 5, one line that says how to go on, a table of all members, workers gone. So many members that
-    # they cannot all have ended before the signal arrives.
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_an_interrupted_sweep_says_so(tmp_path: Path, number: signal.Signals) -> None:
+    # Exact: exit code 5, one line that says how to go on, a table of all members, workers gone, and the folder free for
+    # a sweep on another machine. So many members that they cannot all have ended before the signal arrives.
     many = 'grid.load.stack_pressure = { from = "1 MPa", to = "4 MPa", count = 60 }\n'
     file, out = sweep_files.write(tmp_path, many), tmp_path / "out"
     process = sweep_files.start("sweep", str(file), "-o", str(out), "-j", "1")
     while not list(out.glob("members/*/summary.json")):
         time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 5
     assert "femli: interrupted; the same command goes on" in output
     assert "Traceback" not in output
     assert len(table(out)) == 60
+    assert not (out / "session.json").exists()
+
+
+def test_a_worker_that_is_asked_to_stop_goes_on(done: Path, tmp_path: Path) -> None:
+    # Exact: the undisturbed table. Queues signal workers before their time limit too; it is the sweep's to answer, and
+    # a worker that died would leave its member as failed.
+    file, out = sweep_files.write(tmp_path, PRESSURES), tmp_path / "out"
+    process = sweep_files.start("sweep", str(file), "-o", str(out), "-j", "1")
+    marks: list[Path] = []
+    while not marks:
+        time.sleep(0.01)
+        marks = [path for path in out.glob("members/*/started.json") if path.stat().st_size]
+    for number in (signal.SIGTERM, signal.SIGUSR1):
+        os.kill(json.loads(marks[0].read_text())["pid"], number)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, output
+    assert table(out) == table(done)
 
 
 def test_failures_stay_where_they_are(tmp_path: Path) -> None:
@@ -155,7 +175,10 @@ def test_slurm_steps(done: Path, tmp_path: Path) -> None:
     code, output = sweep_files.femli("sweep", str(file), "-o", str(out), "-j", "1", PATH=path)
     assert code == 0, output
     assert table(out) == table(done)
-    assert "--mem-per-cpu=2G" in (tmp_path / "asked").read_text()
+    asked = (tmp_path / "asked").read_text().split()
+    assert "--exact" in asked and "--mem-per-cpu=2G" in asked and "--mem=0" not in asked
+    # Else the memory of the job is for all: srun refuses two words about memory, and with none a step takes it all.
+    assert step_words(Members(srun=["--mem-bind=local"])) == ["--mem=0", "--mem-bind=local"]
 
 
 def test_without_slurm(tmp_path: Path) -> None:
