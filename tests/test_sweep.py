@@ -172,7 +172,7 @@ def test_slurm_steps(done: Path, tmp_path: Path) -> None:
     text = PRESSURES + '[members]\nengine = "slurm"\nsrun = ["--mem-per-cpu=2G"]\n'
     file, out = sweep_files.write(tmp_path, text), tmp_path / "out"
     path = f"{srun.parent}:{os.environ['PATH']}"
-    code, output = sweep_files.femli("sweep", str(file), "-o", str(out), "-j", "1", PATH=path)
+    code, output = sweep_files.femli("sweep", str(file), "-o", str(out), "-j", "1", PATH=path, SLURM_JOB_ID="1")
     assert code == 0, output
     assert table(out) == table(done)
     asked = (tmp_path / "asked").read_text().split()
@@ -181,12 +181,35 @@ def test_slurm_steps(done: Path, tmp_path: Path) -> None:
     assert step_words(Members(srun=["--mem-bind=local"])) == ["--mem=0", "--mem-bind=local"]
 
 
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("echo 'srun: error: Invalid MPI type' >&2; exit 1", "srun: error: Invalid MPI type; allowed: members.srun"),
+        ("echo 1; echo 1", 'members.pmi: "pmi2": the 2 processes that srun starts do not find each other'),
+    ],
+)
+def test_members_that_slurm_cannot_start(tmp_path: Path, script: str, message: str) -> None:
+    # Exact: exit code 2 and why, before anything runs; executorlib would wait for such workers without end. The script
+    # in the place of srun says what srun 22.05 says of an MPI type that it lacks, and what two MPIs of one rank print.
+    srun = tmp_path / "bin" / "srun"
+    srun.parent.mkdir()
+    srun.write_text(f"#!/bin/sh\n{script}\n")
+    srun.chmod(srun.stat().st_mode | stat.S_IXUSR)
+    file = sweep_files.write(tmp_path, PRESSURES + '[members]\nengine = "slurm"\nranks = 2\n')
+    path = f"{srun.parent}:{os.environ['PATH']}"
+    code, output = sweep_files.femli(
+        "sweep", str(file), "-o", str(tmp_path / "out"), "-j", "1", PATH=path, SLURM_JOB_ID="1"
+    )
+    assert code == 2, output
+    assert message in output
+
+
 def test_without_slurm(tmp_path: Path) -> None:
-    # Exact: exit code 2 and what to do.
+    # Exact: exit code 2 and what to do, without srun and outside an allocation.
     file = sweep_files.write(tmp_path, PRESSURES + '[members]\nengine = "slurm"\n')
-    code, output = sweep_files.femli("sweep", str(file), "-o", str(tmp_path / "out"), PATH="/nowhere")
+    code, output = sweep_files.femli("sweep", str(file), "-o", str(tmp_path / "out"), PATH="/nowhere", SLURM_JOB_ID="1")
     assert code == 2
-    assert "there is no srun here" in output
+    assert "start the sweep by sbatch or salloc" in output
 
 
 def test_under_mpiexec(tmp_path: Path) -> None:
