@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/scaling.py                                     1 and 2 ranks, 1e5 dofs and 5e4 a rank
     .venv/bin/python benchmarks/scaling.py --dofs 2e5 --ranks 1 2 4 8
     .venv/bin/python benchmarks/scaling.py --slurm scaling.sbatch --ranks 1 8 32 128   writes a batch script instead
-    .venv/bin/python benchmarks/scaling.py --launcher "srun -n {ranks}"                what that script runs
+    .venv/bin/python benchmarks/scaling.py --launcher "srun --mpi=pmi2 -n {ranks}"     what that script runs
 
 Strong: the same block on more ranks. Weak: as many unknowns a rank, the same block with finer cells. Seconds are those
 of the slowest rank's processor per Newton iteration, without making mesh and start; they depend on the Krylov
@@ -26,11 +26,11 @@ BATCH = """#!/bin/sh
 #SBATCH --mem-per-cpu=4G
 #SBATCH --time=02:00:00
 #SBATCH --exclusive
-# Set the Python that has femli (its MPI must be the one that srun starts: srun --mpi=list).
+# Set the Python that has femli, and what its MPI speaks with srun: pmi2 for the MPICH of its wheels.
 PYTHON=${{PYTHON:-{python}}}
 export OMP_NUM_THREADS=1
-"$PYTHON" {script} --launcher "srun --exact -n {{ranks}}" --ranks {ranks} --dofs {dofs:g} --dofs-a-rank {share:g} \\
-    --steps {steps} -o scaling-$SLURM_JOB_ID.md
+"$PYTHON" {script} --launcher "srun --mpi=pmi2 --exact -n {{ranks}}" --ranks {ranks} --dofs {dofs:g} \\
+    --dofs-a-rank {share:g} --steps {steps} -o scaling-$SLURM_JOB_ID.md
 """
 HEAD = (
     "| kind | ranks | dofs | Newton | Krylov each | s/Newton iteration | s/Krylov iteration | efficiency | GB |\n"

@@ -139,6 +139,7 @@ def member(size: float, largest: float, kind: str, linear: str, steps: int) -> N
     for _ in range(steps):
         march.advance()
     found = {
+        "ranks": comm.size,
         "dofs": newton.step_system.b.getSize(),
         "newton": len(counted),
         "krylov": [sum(counted) / len(counted), max(counted)],
@@ -164,7 +165,11 @@ def run(
     if answer.returncode:
         print(f"{words[1]} on {ranks} ranks: exit code {answer.returncode}\n{answer.stderr[-2000:]}", file=sys.stderr)
         return None
-    return dict(json.loads(answer.stdout.strip().splitlines()[-1]))
+    found = dict(json.loads(answer.stdout.strip().splitlines()[-1]))
+    if found["ranks"] != ranks:  # each of them has solved the whole problem
+        print(f"{words[1]}: {' '.join(launch)} started {ranks} processes that do not find each other", file=sys.stderr)
+        return None
+    return found
 
 
 def sizes(dofs: float, kind: str) -> tuple[float, float]:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from . import __version__
-from .endings import reported, together
+from .endings import reported, stoppable, together
 from .errors import CaseError
 
 app = typer.Typer(
@@ -67,7 +67,8 @@ def run(
                 log.warning("warning: %s", warning)
             from . import simulation
 
-            summary = simulation.run(case, folder, resume=resume, force=force, on_step=journal.step)
+            with stoppable() as stop:  # after PETSc, which answers these signals with an abort
+                summary = simulation.run(case, folder, resume=resume, force=force, on_step=journal.step, stop=stop)
             log.info(summary_line(summary, folder))
 
 

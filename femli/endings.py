@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import functools
+import os
+import signal
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any, NoReturn
 
-from .errors import FemliError, OutputError
+from .errors import CaseError, FemliError, OutputError
 
 # s that a failed rank waits for the others before it ends them all: they may be busy saving the last state.
 PATIENCE = 20.0
 # What a command turns into a sentence; anything else is a defect of femli and shows its traceback.
 FORESEEN = (FemliError, OSError, MemoryError, KeyboardInterrupt)
+# What queues send some time before they kill; mpiexec passes on the second, and answers the first by killing.
+STOPPING = (signal.SIGTERM, signal.SIGUSR1)
 
 
 def say(error: BaseException) -> None:
@@ -41,9 +45,13 @@ def as_femli(error: BaseException) -> FemliError:
 
 @contextmanager
 def reported() -> Iterator[None]:
-    """For commands on one process: a foreseen failure becomes its message and its exit code."""
+    """For commands on one process: a foreseen failure becomes its message and its exit code.
+
+    What a queue sends before it kills ends a command as Ctrl-C does.
+    """
     try:
-        yield
+        with _answered(signal.default_int_handler):
+            yield
     except BrokenPipeError:
         raise  # the reader of our output has left; the command line knows what to do
     except FORESEEN as error:
@@ -67,6 +75,7 @@ def together() -> Iterator[Any]:
     before = sys.excepthook
     sys.excepthook = functools.partial(_defect, ends)
     try:
+        _one_world(MPI.COMM_WORLD.size)
         yield MPI.COMM_WORLD
     except FORESEEN as error:
         _agree(ends, as_femli(error))
@@ -76,6 +85,48 @@ def together() -> Iterator[Any]:
         if sys.exc_info()[0] in (None, SystemExit):
             sys.excepthook = before
             ends.Free()  # a process that runs many cases would run out of communicators
+
+
+def tasks_of_srun() -> int:
+    """How many processes like this one srun started; 1 where it did not start this one."""
+    # A shell in a task of srun hands these variables down: what runs in it is not one of many.
+    if os.environ.get("SLURM_TASK_PID") != str(os.getpid()):
+        return 1
+    return int(os.environ.get("SLURM_STEP_NUM_TASKS", "1"))
+
+
+def _one_world(ranks: int) -> None:
+    """Refuse processes that srun started as many but whose MPI is alone: each would run the whole case.
+
+    Args:
+        ranks: that MPI knows of.
+
+    Raises:
+        CaseError: with the word that srun lacks.
+    """
+    if ranks == 1 and (tasks := tasks_of_srun()) > 1:
+        raise CaseError(
+            f"srun: started {tasks} processes that do not find each other; allowed: srun --mpi=pmi2, or one process"
+        )
+
+
+@contextmanager
+def stoppable() -> Iterator[Callable[[], bool]]:
+    """Keep signals that ask to stop; yields what tells whether one has come to this process."""
+    came: list[int] = []
+    with _answered(lambda number, _frame: came.append(number)):
+        yield lambda: bool(came)
+
+
+@contextmanager
+def _answered(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Answer signals that ask to stop with a handler; afterwards as before."""
+    before = [signal.signal(number, handler) for number in STOPPING]
+    try:
+        yield
+    finally:
+        for number, old in zip(STOPPING, before, strict=True):
+            signal.signal(number, old)
 
 
 def _agree(ends: Any, failure: FemliError | None) -> None:

@@ -10,7 +10,7 @@ from mpi4py import MPI
 
 from femli import mesh, outputs_voids
 from femli.case import Case
-from femli.errors import CaseError, SolveError
+from femli.errors import CaseError, OutputError, SolveError
 from femli.evolution import Evolution
 from femli.evolution_opening import OpeningEvolution
 from femli.evolution_solid import SolidEvolution
@@ -31,6 +31,7 @@ def run(
     resume: bool = False,
     force: bool = False,
     on_step: Callable[[StepReport], None] | None = None,
+    stop: Callable[[], bool] | None = None,
     comm: MPI.Intracomm = MPI.COMM_WORLD,
 ) -> dict[str, Any]:
     """Run a case; collective over all ranks of `comm`.
@@ -41,6 +42,7 @@ def run(
         resume: go on from the last checkpoint in the folder.
         force: replace a run that is in the folder.
         on_step: called on every rank after each accepted step.
+        stop: called likewise; where it is true on any rank the run is interrupted, its state saved.
         comm: the ranks that share the work.
 
     Returns:
@@ -50,6 +52,7 @@ def run(
         CaseError: the folder holds a run, is not writable, or there is nothing to resume.
         MeshError: the mesh cannot be made.
         SolveError: no convergence at the smallest time step; the last good state is saved.
+        OutputError: `stop` was true.
     """
     folder = claim(Path(out), resume, force, comm)
     electrode = case.electrode_properties()
@@ -65,7 +68,7 @@ def run(
     else:
         protocol.start()
         recorder.start()
-    return march(protocol, recorder, evolution_of(case, protocol, recorder), on_step)
+    return march(protocol, recorder, evolution_of(case, protocol, recorder), on_step, stop)
 
 
 def evolution_of(case: Case, protocol: Protocol, recorder: Recorder) -> Evolution | None:
@@ -83,6 +86,7 @@ def march(
     recorder: Recorder,
     evolution: Evolution | None,
     on_step: Callable[[StepReport], None] | None,
+    stop: Callable[[], bool] | None = None,
 ) -> dict[str, Any]:
     """Step until the protocol or a stop condition ends the run; a failure leaves its last good state and a summary."""
     try:
@@ -102,6 +106,11 @@ def march(
                 on_step(report)
             protocol.follow(step)
             recorder.keep(step)
+            if stop is not None and protocol.reason is None and recorder.comm.allreduce(stop(), op=MPI.LOR):
+                recorder.save()
+                raise OutputError(
+                    f"stopped from outside at t = {report.time:.6g} s; --resume goes on from there in {recorder.folder}"
+                )
     except SolveError as failure:
         message = f"{failure}; the last good state is saved in {recorder.folder}"
         recorder.finish("failed", message)

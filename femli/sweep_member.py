@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import tomli_w
 
 from .case import Case, load
+from .endings import STOPPING
 from .errors import CaseError
 
 MARK = "started.json"  # who is running the member; gone when it has ended
@@ -69,6 +70,8 @@ def prepare(sweep: str, session: str) -> dict[str, Any]:
         threading.Thread(target=_watch, args=(Path(sweep) / SESSION, session), daemon=True).start()
     from . import simulation  # noqa: F401  (half a second that no member has to pay)
 
+    for number in STOPPING:  # the sweep's too; after PETSc, which answers them with an abort
+        signal.signal(number, signal.SIG_IGN)
     return {}
 
 

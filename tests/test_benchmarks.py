@@ -64,7 +64,7 @@ def test_scaling(tmp_path):
     page = tmp_path / "scaling.sbatch"
     assert ran("scaling.py", "--slurm", str(page), "--ranks", "1", "8") == ""
     text = page.read_text(encoding="utf-8")
-    assert "#SBATCH --ntasks=8\n" in text and '--launcher "srun --exact -n {ranks}" --ranks 1 8 ' in text
+    assert "#SBATCH --ntasks=8\n" in text and '--launcher "srun --mpi=pmi2 --exact -n {ranks}" --ranks 1 8 ' in text
     assert subprocess.run(["sh", "-n", str(page)], check=False).returncode == 0
     code = f"import sys; sys.path.insert(0, {str(SCRIPT.parent)!r}); import scaling as s; "
     code += "print(s.efficiency('strong', (1, 2.0), 4, 1.0), s.efficiency('weak', (1, 2.0), 4, 2.5))"

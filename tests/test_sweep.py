@@ -14,7 +14,9 @@ import sweep_files
 
 from femli.errors import CaseError
 from femli.sweep import holding
+from femli.sweep_engine import step_words
 from femli.sweep_pictures import draw
+from femli.sweep_plan import Members
 
 PRESSURES = """
 [grid]
@@ -71,20 +73,38 @@ def test_a_killed_sweep_goes_on_to_the_same_table(done: Path, tmp_path: Path) ->
     assert not any(os.path.exists(f"/proc/{pid}") for pid in worker)
 
 
-def test_an_interrupted_sweep_says_so(tmp_path: Path) -> None:
-    # Exact: exit code 5, one line that says how to go on, a table of all members, workers gone. So many members that
-    # they cannot all have ended before the signal arrives.
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_an_interrupted_sweep_says_so(tmp_path: Path, number: signal.Signals) -> None:
+    # Exact: exit code 5, one line that says how to go on, a table of all members, workers gone, and the folder free for
+    # a sweep on another machine. So many members that they cannot all have ended before the signal arrives.
     many = 'grid.load.stack_pressure = { from = "1 MPa", to = "4 MPa", count = 60 }\n'
     file, out = sweep_files.write(tmp_path, many), tmp_path / "out"
     process = sweep_files.start("sweep", str(file), "-o", str(out), "-j", "1")
     while not list(out.glob("members/*/summary.json")):
         time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 5
     assert "femli: interrupted; the same command goes on" in output
     assert "Traceback" not in output
     assert len(table(out)) == 60
+    assert not (out / "session.json").exists()
+
+
+def test_a_worker_that_is_asked_to_stop_goes_on(done: Path, tmp_path: Path) -> None:
+    # Exact: the undisturbed table. Queues signal workers before their time limit too; it is the sweep's to answer, and
+    # a worker that died would leave its member as failed.
+    file, out = sweep_files.write(tmp_path, PRESSURES), tmp_path / "out"
+    process = sweep_files.start("sweep", str(file), "-o", str(out), "-j", "1")
+    marks: list[Path] = []
+    while not marks:
+        time.sleep(0.01)
+        marks = [path for path in out.glob("members/*/started.json") if path.stat().st_size]
+    for number in (signal.SIGTERM, signal.SIGUSR1):
+        os.kill(json.loads(marks[0].read_text())["pid"], number)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, output
+    assert table(out) == table(done)
 
 
 def test_failures_stay_where_they_are(tmp_path: Path) -> None:
@@ -152,18 +172,44 @@ def test_slurm_steps(done: Path, tmp_path: Path) -> None:
     text = PRESSURES + '[members]\nengine = "slurm"\nsrun = ["--mem-per-cpu=2G"]\n'
     file, out = sweep_files.write(tmp_path, text), tmp_path / "out"
     path = f"{srun.parent}:{os.environ['PATH']}"
-    code, output = sweep_files.femli("sweep", str(file), "-o", str(out), "-j", "1", PATH=path)
+    code, output = sweep_files.femli("sweep", str(file), "-o", str(out), "-j", "1", PATH=path, SLURM_JOB_ID="1")
     assert code == 0, output
     assert table(out) == table(done)
-    assert "--mem-per-cpu=2G" in (tmp_path / "asked").read_text()
+    asked = (tmp_path / "asked").read_text().split()
+    assert "--exact" in asked and "--mem-per-cpu=2G" in asked and "--mem=0" not in asked
+    # Else the memory of the job is for all: srun refuses two words about memory, and with none a step takes it all.
+    assert step_words(Members(srun=["--mem-bind=local"])) == ["--mem=0", "--mem-bind=local"]
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("echo 'srun: error: Invalid MPI type' >&2; exit 1", "srun: error: Invalid MPI type; allowed: members.srun"),
+        ("echo 1; echo 1", 'members.pmi: "pmi2": the 2 processes that srun starts do not find each other'),
+    ],
+)
+def test_members_that_slurm_cannot_start(tmp_path: Path, script: str, message: str) -> None:
+    # Exact: exit code 2 and why, before anything runs; executorlib would wait for such workers without end. The script
+    # in the place of srun says what srun 22.05 says of an MPI type that it lacks, and what two MPIs of one rank print.
+    srun = tmp_path / "bin" / "srun"
+    srun.parent.mkdir()
+    srun.write_text(f"#!/bin/sh\n{script}\n")
+    srun.chmod(srun.stat().st_mode | stat.S_IXUSR)
+    file = sweep_files.write(tmp_path, PRESSURES + '[members]\nengine = "slurm"\nranks = 2\n')
+    path = f"{srun.parent}:{os.environ['PATH']}"
+    code, output = sweep_files.femli(
+        "sweep", str(file), "-o", str(tmp_path / "out"), "-j", "1", PATH=path, SLURM_JOB_ID="1"
+    )
+    assert code == 2, output
+    assert message in output
 
 
 def test_without_slurm(tmp_path: Path) -> None:
-    # Exact: exit code 2 and what to do.
+    # Exact: exit code 2 and what to do, without srun and outside an allocation.
     file = sweep_files.write(tmp_path, PRESSURES + '[members]\nengine = "slurm"\n')
-    code, output = sweep_files.femli("sweep", str(file), "-o", str(tmp_path / "out"), PATH="/nowhere")
+    code, output = sweep_files.femli("sweep", str(file), "-o", str(tmp_path / "out"), PATH="/nowhere", SLURM_JOB_ID="1")
     assert code == 2
-    assert "there is no srun here" in output
+    assert "start the sweep by sbatch or salloc" in output
 
 
 def test_under_mpiexec(tmp_path: Path) -> None:
