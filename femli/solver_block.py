@@ -30,6 +30,8 @@ Array = NDArray[np.float64]
 RTOL = 1e-3  # of the residual; Newton's iterations are then as many as with a direct solver
 SPARE = 3  # Krylov iterations more than just after a set-up that are cheaper than a new one
 USUAL = (5, 9)  # what counts as iterations just after a set-up, whatever an easy or a hard right-hand side took
+SMOOTHER = 13  # Krylov iterations of a solve with a set-up above which the velocity is smoothed twice
+ROUGHER = 10  # up to which it is smoothed once again
 MOST = 100  # Krylov iterations before the solve counts as failed
 TRAILING_LU = 60_000  # dofs of the trailing block up to which it is factorised
 RESCUE_LU = 100_000  # dofs up to which MUMPS is tried where the Krylov solve failed
@@ -200,6 +202,8 @@ class BlockSolver(LinearSystem):
         self.reference = min(max(more, USUAL[0]), USUAL[1])
         self.due = not (self.keep and self.solved)
         iterations += more
+        if iterations > SMOOTHER or iterations <= ROUGHER:
+            self.multigrid.smooth(2 if iterations > SMOOTHER else 1)
         if self.solved:
             return iterations
         if self.b.getSize() > RESCUE_LU:

@@ -12,9 +12,11 @@ from femli.solver_cells import CellMatrix
 
 Array = NDArray[np.float64]
 
-SMOOTHING = 2  # Chebyshev steps, each a symmetric SOR sweep, before and after the coarse solve
-RANGE = 0.2, 1.1  # of the largest eigenvalue: what the smoother damps
-PROBES = 10  # GMRES iterations that estimate it on several ranks, as in PETSc
+# Of the largest eigenvalue, what one or two Chebyshev steps damp; each is a symmetric SOR sweep, before and after the
+# coarse solve. One is the faster where the approximate Schur complement limits the iterations, two on poorer meshes.
+RANGES = {1: (0.7, 1.1), 2: (0.2, 1.1)}
+PROBES = 10  # GMRES iterations that estimate it on several ranks; five may find 1.0 where it is 1.8, and all is lost
+CYCLES = 2  # of the algebraic multigrid, a tenth of the smoother's time each
 # P1 velocity dofs up to which the coarse level is factorised, on one rank; on several multigrid is the faster one.
 COARSE_LU = 30_000
 
@@ -50,17 +52,20 @@ class VelocityMultigrid:
         smoother = self.pc.getMGSmoother(1)
         smoother.setOperators(fine)
         smoother.setType("chebyshev")
-        smoother.setTolerances(max_it=SMOOTHING)
         smoother.getPC().setType("sor")
-        self._damp(1.0)  # symmetric Gauss-Seidel of a positive matrix has no eigenvalue above 1
-        self.estimated = fine.getComm().size == 1
+        # Symmetric Gauss-Seidel of a positive matrix has no eigenvalue above 1.
+        self.set_ups, self.largest, self.estimated = 0, 1.0, True
+        self.smooth(1)
         bottom = self.pc.getMGCoarseSolve()
         bottom.setOperators(self.coarse)
-        bottom.setType("preonly")
         if fine.getComm().size == 1 and self.coarse.getSize()[0] <= COARSE_LU:
+            bottom.setType("preonly")
             bottom.getPC().setType("lu")
             bottom.getPC().setFactorSolverType("mumps")
         else:
+            bottom.setType("richardson")
+            bottom.setTolerances(max_it=CYCLES)
+            bottom.setNormType(PETSc.KSP.NormType.NONE)  # type: ignore[arg-type]
             bottom.getPC().setType("gamg")
         self.pc.setFromOptions()
 
@@ -68,7 +73,9 @@ class VelocityMultigrid:
         """Assemble the coarse matrix at the current state and set up its solver."""
         self.block.fill()
         self.pc.getMGCoarseSolve().setOperators(self.coarse)
-        self.estimated = self.fine.getComm().size == 1
+        self.set_ups += 1
+        # At the first, second, fourth, eighth, ... set-up: soon the matrix changes little, and it is the costly part.
+        self.estimated = self.fine.getComm().size == 1 or self.set_ups & (self.set_ups - 1) > 0
 
     def refresh(self) -> None:
         """Set up what is due for the current matrices: the smoother, and after `renew` the coarse solver."""
@@ -76,7 +83,8 @@ class VelocityMultigrid:
         self.fine.setOption(PETSc.Mat.Option.KEEP_NONZERO_PATTERN, False)  # type: ignore[arg-type]
         self.fine.zeroRows([])
         if not self.estimated:
-            self._damp(self._largest())
+            self.largest = max(self.largest, self._largest())
+            self.smooth(self.steps)
             self.estimated = True
         self.pc.setOperators(self.fine)
         self.pc.getMGSmoother(1).setOperators(self.fine)
@@ -84,19 +92,23 @@ class VelocityMultigrid:
         self.pc.getMGSmoother(1).setUp()
         self.pc.getMGCoarseSolve().setUp()
 
-    def _damp(self, largest: float) -> None:
-        """Set what eigenvalues the smoother is for, where an expert has not."""
+    def smooth(self, steps: int) -> None:
+        """Set how many steps smooth, 1 or 2, and what eigenvalues they are for, where an expert has not."""
+        self.steps = steps
         smoother = self.pc.getMGSmoother(1)
+        smoother.setTolerances(max_it=steps)
         given, name = PETSc.Options(smoother.getOptionsPrefix()), "ksp_chebyshev_eigenvalues"
-        if not given.hasName(name):
-            given.setValue(name, ",".join(str(share * largest) for share in RANGE))
-            smoother.setFromOptions()
+        expert = given.hasName(name)
+        if not expert:
+            given.setValue(name, ",".join(str(share * self.largest) for share in RANGES[steps]))
+        smoother.setFromOptions()
+        if not expert:
             given.delValue(name)
 
     def _largest(self) -> float:
         """Largest eigenvalue of the block after Gauss-Seidel on each rank, which ranks side by side take beyond 1.
 
-        PETSc would estimate it for every matrix; once a set-up is enough.
+        PETSc would estimate it for every matrix; the largest of a few is enough.
         """
         probe = PETSc.KSP().create(self.fine.getComm())
         probe.setOperators(self.fine)

@@ -157,6 +157,27 @@ def test_motions_without_energy(tmp_path: Path) -> None:
     assert np.abs(A @ vectors.T).max() < 1e-12 * np.abs(A).max()
 
 
+def test_the_smoother_follows_the_iterations(tmp_path: Path) -> None:
+    # Expected: a solve that takes more than 13 iterations leaves two smoothing steps, which take fewer for the same
+    # matrix; one that takes at most 10 leaves one. The answer is the same to the tolerance of 1e-9.
+    made = newton(tmp_path, VOIDED)
+    solver = system(made)
+    counts, answers = [], []
+    for steps in (1, 2):
+        solver.multigrid.smooth(steps)
+        solver.due = True
+        counts.append(made.step_system.solve())
+        answers.append(solver.dx.copy())
+        assert solver.multigrid.steps == 2
+    assert counts[0] > counts[1] > solver_block.SMOOTHER
+    answers[1].axpy(-1.0, answers[0])
+    assert answers[1].norm() < 1e-6 * answers[0].norm()
+    solver.ksp.setTolerances(rtol=0.1)
+    solver.due = True
+    assert made.step_system.solve() <= solver_block.ROUGHER
+    assert solver.multigrid.steps == 1
+
+
 def test_a_changed_matrix_is_noticed(tmp_path: Path) -> None:
     # Exact: 1000 times softer metal, in a solver that was set up before and in a fresh one: the same Krylov iterations
     # and answer. (PETSc keeps inverted diagonal blocks of blocked matrices unless told.)
@@ -166,6 +187,7 @@ def test_a_changed_matrix_is_noticed(tmp_path: Path) -> None:
         made.set_stress(4.0 * made.stress())
         made.step_system.assemble([])
     system(used).due = True
+    system(used).multigrid.smooth(1)  # what a fresh one begins with, whatever the first solve taught
     assert used.step_system.solve() == fresh.step_system.solve()
     assert used.step_system.dx.array == pytest.approx(fresh.step_system.dx.array, rel=1e-6, abs=1e-12)
 
