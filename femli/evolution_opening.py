@@ -176,7 +176,7 @@ class OpeningEvolution(Evolution):
         """
         old, time = self.stepper.newton, self.stepper.levels[0].time
         new = self._engine(made, old)
-        conserve_host(new, old.totals()[1])
+        conserve_host(new, old.contents.totals()[1])
         try:
             solve_anew(new, newton, time)
         except NotConvergedError as error:

@@ -65,12 +65,12 @@ class Recorder:
             folder,
             fields.domain.kinematics,
             case.output.void_detection / LENGTH,
-            newton.full_area,
+            newton.contents.full_area,
             writes=self.comm.rank == 0,
         )
         self.voided = "void" in self.measures.integrals or (case.geometry.voids or case.opening) is not None
         self.opened = Opened()
-        self.tally = Tally(*newton.totals())
+        self.tally = Tally(*newton.contents.totals())
         self.began = self.saved = clock.monotonic()
         self.earlier = 0.0
         self.warned: set[str] = set()
@@ -122,9 +122,9 @@ class Recorder:
 
     def _balances(self) -> tuple[float, float]:
         """Relative errors of total Li and host; pure metal's host is held against the volume."""
-        li, host = self.newton.totals()
+        li, host = self.newton.contents.totals()
         li0, host0 = self.tally.values["li_start"], self.tally.values["host_start"]
-        removed = self.stepper.levels[0].charge * self.newton.full_area
+        removed = self.stepper.levels[0].charge * self.newton.contents.full_area
         reference = host0 if abs(host0) > 1e-9 * li0 else li0
         return (li - li0 + removed) / li0, (host - host0) / reference
 

@@ -186,7 +186,7 @@ class Frames(DiffusionFrames):
 
     def nodal(self, values: Array) -> Array:
         """Values at the stress points averaged to P1 dofs (lumped projection: keeps bounds)."""
-        self.at_points.x.array[self.newton.point_dofs] = values
+        self.at_points.x.array[self.newton.points.dofs] = values
         return self._assembled(self.average) / self._assembled(self.mass)
 
     def _beyond_stack(self) -> Array | float:

@@ -217,9 +217,9 @@ class Protocol:
         step, levels = self.leg.step, self.stepper.levels
         time = levels[0].time if levels else 0.0
         before = (self.newton.control, self.newton.applied_flux, self.newton.applied_voltage)
-        pressure = self.newton.stack.at(time, self.newton.thickness())
+        pressure = self.newton.stack.at(time, self.newton.contents.thickness())
         self.newton.stack = self._stack(time, pressure)
-        jump = self.newton.stack.at(time, self.newton.thickness()) - pressure
+        jump = self.newton.stack.at(time, self.newton.contents.thickness()) - pressure
         self._drive()
         if (
             not levels
@@ -258,7 +258,7 @@ class Protocol:
         if step.stack_pressure_to is not None and step.until.time is not None:
             rate = (step.stack_pressure_to / STRESS - pressure) / (step.until.time / TIME)
             stiffness = 0.0
-        return Stack(pressure, rate, time, stiffness, self.newton.thickness())
+        return Stack(pressure, rate, time, stiffness, self.newton.contents.thickness())
 
     def _close(self, reason: str) -> None:
         """The row of the step that has ended."""

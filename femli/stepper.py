@@ -143,7 +143,7 @@ class Stepper:
             x=x,
             positions=self.motion.positions(),
             displacement=self.fields.displacement.x.array.copy(),
-            increments=self.newton.step_increments(),
+            increments=self.newton.contents.step_increments(),
             charge=self.charge(),
             charge_increment=self.passed,
             stack_pressure=float(self.fields.k.stack_pressure.value),
@@ -251,7 +251,7 @@ class Stepper:
         """
         u, p_stack = self.fields.u, float(self.fields.k.stack_pressure.value)
         (dx,) = largest(self.comm, np.max(np.abs(u.x.x.array - guess[2]), initial=0.0))
-        share = self.newton.contact_shares
+        share = self.newton.contents.contact_shares
         drop, before = u.p.x.array[: share.size] - p_stack, guess[1][: share.size]
         dp = np.sqrt(total(self.comm, float(share @ (drop - before) ** 2)))
         s = np.sqrt(total(self.comm, float(share @ drop**2)))
