@@ -23,7 +23,7 @@ from femli.outputs_measures import CELL_COLUMNS, InterfaceState
 from femli.outputs_summary import COUNTED, PRESSURES, Tally, laws_of, versions
 from femli.outputs_voids import VoidLog
 from femli.protocol import Protocol
-from femli.stepper import Step
+from femli.stepper_data import Step
 from femli.units import LENGTH, MAH_CM2, STRESS, TIME
 
 CHECKPOINT_SECONDS = 600.0

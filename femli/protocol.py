@@ -14,7 +14,8 @@ from femli.fields import flux_of_current
 from femli.materials import Electrode
 from femli.outputs_measures import Measures
 from femli.solver_data import Stack
-from femli.stepper import Step, Stepper
+from femli.stepper import Stepper
+from femli.stepper_data import Step
 from femli.stepper_events import REACHED, Event
 from femli.units import LENGTH, MAH_CM2, STRESS, TIME
 
