@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import tomli_w
 from pydantic import BeforeValidator, Field, ValidationError
 
-from . import case_file, case_protocol, materials
+from . import case_file, case_protocol, materials_electrode
 from .case_contradictions import contradictions
 from .case_electrode import ElectrodeSection
 from .case_electrolyte import Cell, ElectrolyteSection
@@ -80,7 +80,7 @@ class Case(Section):
         digest.update(tomli_w.dumps(data).encode())
         return digest.hexdigest()
 
-    def electrode_properties(self) -> materials.Electrode:
+    def electrode_properties(self) -> materials_electrode.Electrode:
         """The electrode's numbers for the solver, in SI."""
         return self.electrode.properties(self.load.temperature)
 

@@ -15,7 +15,7 @@ from femli import mesh, mesh_electrolyte, mesh_outline, mesh_parts, remesh_event
 from femli.case import Case
 from femli.errors import MeshError, SolveError
 from femli.fields import Fields
-from femli.materials import Electrode
+from femli.materials_electrode import Electrode
 from femli.mesh_geometry import electrolyte_size
 from femli.mesh_parts import Floats, PartedMesh
 from femli.mesh_resolution import Resolution, resolution

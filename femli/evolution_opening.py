@@ -13,7 +13,7 @@ from femli import remesh_opening
 from femli.case import Case
 from femli.errors import SolveError
 from femli.evolution import Evolution, Renewal, conserve_host, gathered, in_order, solve_anew
-from femli.materials import Electrode
+from femli.materials_electrode import Electrode
 from femli.mesh_parts import REGIONS, Floats
 from femli.opening import Strength, flaws
 from femli.outputs import Recorder

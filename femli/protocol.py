@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from femli.case import Case
 from femli.case_protocol import Leg
 from femli.fields import flux_of_current
-from femli.materials import Electrode
+from femli.materials_electrode import Electrode
 from femli.outputs_measures import Measures
 from femli.solver_data import Stack
 from femli.stepper import Stepper

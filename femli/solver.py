@@ -17,7 +17,7 @@ from femli.creep import PowerLaw
 from femli.electrolyte import Electrolyte
 from femli.fields import Fields, create, flux_of_current, largest, total
 from femli.fields_layer import LayerState
-from femli.materials import Electrode
+from femli.materials_electrode import Electrode
 from femli.mesh import Domain
 from femli.motion import Motion
 from femli.solver_contents import Contents

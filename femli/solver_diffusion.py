@@ -16,7 +16,7 @@ from femli.case import Case
 from femli.fields import Fields, create, largest, total
 from femli.fields_forms import bound
 from femli.forms import DILUTE
-from femli.materials import Electrode
+from femli.materials_electrode import Electrode
 from femli.mesh import Domain
 from femli.motion_level import LevelMotion
 from femli.solver import Newton, on_mesh
