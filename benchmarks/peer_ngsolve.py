@@ -99,7 +99,7 @@ class Problem:
         for u in fl.u:
             u.x.array[:] = 0.0
         fl.u.x.x.array[:] = fl.x_old.x.array[:] = self.start
-        n = len(newton.point_dofs)
+        n = len(newton.points.dofs)
         newton._set_state(np.zeros((n, 3)), np.full(n, 2 * self.viscosity()), np.zeros(n))
         seconds = []
         for i in range(ITERATIONS):
@@ -109,7 +109,7 @@ class Problem:
             if i:
                 newton._project()
             else:
-                newton.set_stress(newton.law.stress(newton.strain_rate()))
+                newton.set_stress(newton.law.stress(newton.points.strain_rate()))
             seconds.append(time.perf_counter() - began)
         return {"iteration": statistics.median(seconds[1:])}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -166,15 +167,17 @@ def _table(table: Data, file: Path) -> list[Measurement]:
             raise CaseError(f"{file}: row {row}: a relative error needs a number above 0, any error one above 0")
         inputs = {key: item for name, text in line.items() if text for key, item in _input(name, text)}
         label = ", ".join(f"{key} = {item}" for key, item in inputs.items())
-
-        def model(folder: Path, name: str = table.output) -> Array:
-            summary = read_json(folder / "summary.json") or {}
-            if not isinstance(summary.get(name), int | float):
-                raise CaseError(f"{file}: {name}: is no number of summary.json; it has {', '.join(summary)}")
-            return np.array([summary[name]], dtype=np.float64)
-
+        model = partial(_summary_value, file, table.output)
         found.append(Measurement(inputs, label, np.array([value]), np.array([sigma]), relative, model))
     return found
+
+
+def _summary_value(file: Path, name: str, folder: Path) -> Array:
+    """What a result folder's summary has under a name, (1,); `file` is the one that asks for it."""
+    summary = read_json(folder / "summary.json") or {}
+    if not isinstance(summary.get(name), int | float):
+        raise CaseError(f"{file}: {name}: is no number of summary.json; it has {', '.join(summary)}")
+    return np.array([summary[name]], dtype=np.float64)
 
 
 def _input(name: str, text: str) -> list[tuple[str, Any]]:
@@ -192,11 +195,13 @@ def _curve(curve: Curve, file: Path) -> Measurement:
         np.array([_number(line[name], file, row, name) for row, line in enumerate(lines, start=1)])
         for name in (curve.x, curve.y)
     )
-
-    def model(folder: Path) -> Array:
-        history = _csv(folder / "history.csv", (curve.x, curve.y))
-        along, values = (np.array([float(line[name]) for line in history]) for name in (curve.x, curve.y))
-        # A run that ended earlier than the measured curve keeps its last value.
-        return np.asarray(np.interp(x, along, values), dtype=np.float64)
-
+    model = partial(_history_values, curve, x)
     return Measurement(dict(curve.set), file.name, y, np.full(len(y), curve.uncertainty), False, model)
+
+
+def _history_values(curve: Curve, x: Array, folder: Path) -> Array:
+    """What a result folder's history has at the places x of a measured curve, (points,)."""
+    history = _csv(folder / "history.csv", (curve.x, curve.y))
+    along, values = (np.array([float(line[name]) for line in history]) for name in (curve.x, curve.y))
+    # A run that ended earlier than the measured curve keeps its last value.
+    return np.asarray(np.interp(x, along, values), dtype=np.float64)

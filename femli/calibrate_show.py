@@ -30,6 +30,7 @@ def study(path: Path, out: Path, workers: int | None) -> None:
     quiet = Console(quiet=True)
 
     def run(plan: Plan) -> None:
+        """All members of a plan, shown."""
         page.print(f"{len(plan.members)} runs", markup=False)
         if run_shown(plan, out, workers, False, page if page.is_terminal else quiet):
             raise SolveError(f"{out}: a run failed (its error is in {out / 'sweep.csv'}); narrow the ranges of the fit")

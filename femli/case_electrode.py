@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
-from . import library, materials, units
+from . import library, materials, materials_electrode, units
 from .case_quantities import OptionalDiffusivity, OptionalMolarVolume, Section
 from .materials import Value
 
@@ -147,7 +147,7 @@ class ElectrodeSection(Section):
             return material.creep_exponent
         return library.CREEP[self.creep].exponent.number
 
-    def properties(self, temperature: float) -> materials.Electrode:
+    def properties(self, temperature: float) -> materials_electrode.Electrode:
         """The resolved numbers at a temperature [K]."""
         if isinstance(self.material, str):
             return self._from_library(library.ALLOYS[self.material], temperature)
@@ -160,8 +160,8 @@ class ElectrodeSection(Section):
             base = _blank(material, temperature, self.stress_coupling)
         return self._overridden(base, material)
 
-    def _from_library(self, alloy: materials.Alloy, temperature: float) -> materials.Electrode:
-        return materials.electrode(
+    def _from_library(self, alloy: materials.Alloy, temperature: float) -> materials_electrode.Electrode:
+        return materials_electrode.electrode(
             alloy,
             library.CREEP[self.creep],
             library.ACTIVITIES[self.activity],
@@ -172,7 +172,7 @@ class ElectrodeSection(Section):
             stress_coupling=self.stress_coupling,
         )
 
-    def _overridden(self, base: materials.Electrode, material: Material) -> materials.Electrode:
+    def _overridden(self, base: materials_electrode.Electrode, material: Material) -> materials_electrode.Electrode:
         """The base with the user's own numbers in their places, and the log of them."""
         own: dict[str, Any] = {}
         if material.name is not None:
@@ -196,7 +196,7 @@ class ElectrodeSection(Section):
         own["log_diffusivity"] = self._log_diffusivity(base, material)
         return dataclasses.replace(base, **own, provenance=_kept(base, material) + _given(material, creep))
 
-    def _log_diffusivity(self, base: materials.Electrode, material: Material) -> tuple[float, float]:
+    def _log_diffusivity(self, base: materials_electrode.Electrode, material: Material) -> tuple[float, float]:
         """The law ln D = c0 + c1 y that passes through the user's D at the initial composition."""
         y = 1.0 - base.li_fraction
         c0, c1 = base.log_diffusivity
@@ -213,9 +213,9 @@ def _prefactor(material: Material, exponent: float) -> float:
     return number
 
 
-def _blank(material: Material, temperature: float, stress_coupling: bool) -> materials.Electrode:
+def _blank(material: Material, temperature: float, stress_coupling: bool) -> materials_electrode.Electrode:
     """An electrode without library numbers, for a full alloy; the caller fills in the user's."""
-    return materials.Electrode(
+    return materials_electrode.Electrode(
         name="",
         li_fraction=material.li_fraction or 1.0,
         temperature=temperature,
@@ -242,7 +242,7 @@ _REPLACES = {
 }
 
 
-def _kept(base: materials.Electrode, material: Material) -> tuple[Value, ...]:
+def _kept(base: materials_electrode.Electrode, material: Material) -> tuple[Value, ...]:
     """Library numbers that the user's do not replace."""
     gone = [name for key, names in _REPLACES.items() if getattr(material, key) is not None for name in names]
     if material.diffusivity is not None and material.diffusivity_slope is not None:

@@ -27,7 +27,7 @@ from femli.electrolyte_trace import Follower, trace_matrix
 from femli.errors import SolveError
 from femli.fields import Fields, flux_of_current, total
 from femli.forms import Unknowns
-from femli.materials import Electrode
+from femli.materials_electrode import Electrode
 from femli.solver_linear import NotConvergedError
 from femli.units import LENGTH
 

@@ -5,9 +5,10 @@ metal and without time. SI, but lengths of the mesh in um.
 """
 
 import math
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
-from mpi4py import MPI  # noqa: F401  (before dolfinx)
+from mpi4py import MPI  # before dolfinx
 
 import numpy as np
 import ufl
@@ -52,15 +53,10 @@ def conduct(domain: ElectrolyteDomain, conductivity: float, admittance: complex 
     Raises:
         SolveError: the linear solve failed.
     """
-    mesh, comm = domain.mesh, domain.mesh.comm
-    dim = mesh.geometry.dim
-    V = fem.functionspace(mesh, ("Lagrange", 1, (2,)))
-    r = ufl.SpatialCoordinate(mesh)[0]
-    weight = 2 * np.pi * r if domain.kinematics == "axisymmetric" else 1.0
-    ds = ufl.Measure("ds", mesh, subdomain_data=domain.facet_tags)
-    contact, counter = ds(domain.facet_names["contact"]), ds(domain.facet_names["counter"])
+    V = fem.functionspace(domain.mesh, ("Lagrange", 1, (2,)))
+    weight, contact, _ = _measures(domain)
     phi, psi = ufl.TrialFunction(V), ufl.TestFunction(V)
-    zero = fem.Constant(mesh, (0.0, 0.0))
+    zero = fem.Constant(domain.mesh, (0.0, 0.0))
     a = weight * conductivity / LENGTH * ufl.inner(ufl.grad(phi), ufl.grad(psi)) * ufl.dx
     L = weight * ufl.dot(zero, psi) * contact
     held = [_held(V, domain, "counter", (0.0, 0.0))]
@@ -75,13 +71,21 @@ def conduct(domain: ElectrolyteDomain, conductivity: float, admittance: complex 
         a += weight * ((Y.imag * phi[0] + Y.real * phi[1]) * psi[1]) * contact
         L = weight * (Y.real * psi[0] + Y.imag * psi[1]) * contact
     found = _solved(a, L, held, V)
+    impedance, thickness = _measured(found, domain, conductivity, admittance)
+    return Conduction(impedance, found, thickness)
 
-    def integral(expression: object) -> float:
-        return total(comm, fem.assemble_scalar(fem.form(expression)))
 
+def _measured(
+    found: fem.Function, domain: ElectrolyteDomain, conductivity: float, admittance: complex | None
+) -> tuple[complex, float]:
+    """Areal impedance of the potential found and thickness of the electrolyte [m]; arguments as of `conduct`."""
+    mesh = domain.mesh
+    weight, contact, counter = _measures(domain)
+    integral = partial(_integral, mesh.comm)
     one = fem.Constant(mesh, 1.0)
     area = integral(weight * one * counter)
-    thickness = integral(-weight * ufl.SpatialCoordinate(mesh)[dim - 1] * counter) / area * LENGTH
+    depth = -ufl.SpatialCoordinate(mesh)[mesh.geometry.dim - 1]
+    thickness = integral(weight * depth * counter) / area * LENGTH
     if admittance is None:
         through = integral(weight * one * contact)
         impedance = complex(integral(weight * found[0] * contact) / through * area / through)
@@ -91,7 +95,19 @@ def conduct(domain: ElectrolyteDomain, conductivity: float, admittance: complex 
     else:
         parts = [integral(weight * (1 - found[0]) * contact), -integral(weight * found[1] * contact)]
         impedance = area / (complex(admittance) * complex(*parts))
-    return Conduction(impedance, found, thickness)
+    return impedance, thickness
+
+
+def _measures(domain: ElectrolyteDomain) -> tuple[Any, ufl.Measure, ufl.Measure]:
+    """Weight of all integrals, and the measures of contact and counter side."""
+    weight = 2 * np.pi * ufl.SpatialCoordinate(domain.mesh)[0] if domain.kinematics == "axisymmetric" else 1.0
+    ds = ufl.Measure("ds", domain.mesh, subdomain_data=domain.facet_tags)
+    return weight, ds(domain.facet_names["contact"]), ds(domain.facet_names["counter"])
+
+
+def _integral(comm: MPI.Intracomm, expression: object) -> float:
+    """The value of an integral over all ranks; collective."""
+    return total(comm, fem.assemble_scalar(fem.form(expression)))
 
 
 def _held(V: fem.FunctionSpace, domain: ElectrolyteDomain, part: str, value: tuple[float, float]) -> fem.DirichletBC:

@@ -15,7 +15,7 @@ from femli import mesh, mesh_electrolyte, mesh_outline, mesh_parts, remesh_event
 from femli.case import Case
 from femli.errors import MeshError, SolveError
 from femli.fields import Fields
-from femli.materials import Electrode
+from femli.materials_electrode import Electrode
 from femli.mesh_geometry import electrolyte_size
 from femli.mesh_parts import Floats, PartedMesh
 from femli.mesh_resolution import Resolution, resolution
@@ -146,7 +146,7 @@ class Evolution:
         """
         stepper, old = self.stepper, self.stepper.newton
         level = stepper.levels[0]
-        host = old.totals()[1]
+        host = old.contents.totals()[1]
         points, x = gathered(old.fields, None), gathered(old.fields, level.x)
         made, fault = None, None
         if points is not None and x is not None:
@@ -264,12 +264,12 @@ def solve_anew(newton: Newton, old: Newton, time: float) -> None:
         NotConvergedError: neither so nor from uniform viscosity.
     """
     comm, order = newton.comm, old.fields.domain.mesh.topology.original_cell_index
-    parts = comm.allgather((order[: len(old.cells)], old.places(), old.stress()))
-    cells = np.concatenate([np.repeat(part[0], len(old.corner_weights)) for part in parts])
+    parts = comm.allgather((order[: len(old.points.cells)], old.points.places(), old.stress()))
+    cells = np.concatenate([np.repeat(part[0], len(old.points.corner_weights)) for part in parts])
     first = np.argsort(cells, kind="stable")  # the same order on any number of ranks
     places, stress = (np.concatenate([part[k] for part in parts])[first] for k in (1, 2))
     try:
-        newton.consistent(time, remesh_transfer.nearest(places, stress, newton.places()))
+        newton.consistent(time, remesh_transfer.nearest(places, stress, newton.points.places()))
     except NotConvergedError:
         newton.consistent(time)
 
@@ -280,18 +280,18 @@ def conserve_host(newton: Newton, host: float) -> None:
     The host fraction y becomes y + c y (1 - y): no new extremes beyond 0 and 1, pure metal stays pure; c by secants.
     """
     x = newton.fields.u.x.x.array
-    if host <= 1e-12 * newton.full_area:  # pure metal: what there is of host is round-off
+    if host <= 1e-12 * newton.contents.full_area:  # pure metal: what there is of host is round-off
         x[:] = 1.0
         return
     start = x.copy()
     weight = (1 - start) * start
-    c, found = 0.0, newton.totals()[1]
+    c, found = 0.0, newton.contents.totals()[1]
     x[:] = start - 1e-6 * weight
-    slope = (newton.totals()[1] - found) / 1e-6
+    slope = (newton.contents.totals()[1] - found) / 1e-6
     for _ in range(8):
         if abs(host - found) <= 1e-15 * abs(host):
             break
         c += (host - found) / slope
         x[:] = start - c * weight
-        found = newton.totals()[1]
+        found = newton.contents.totals()[1]
     x[:] = start - c * weight

@@ -13,7 +13,7 @@ from femli import remesh_opening
 from femli.case import Case
 from femli.errors import SolveError
 from femli.evolution import Evolution, Renewal, conserve_host, gathered, in_order, solve_anew
-from femli.materials import Electrode
+from femli.materials_electrode import Electrode
 from femli.mesh_parts import REGIONS, Floats
 from femli.opening import Strength, flaws
 from femli.outputs import Recorder
@@ -176,7 +176,7 @@ class OpeningEvolution(Evolution):
         """
         old, time = self.stepper.newton, self.stepper.levels[0].time
         new = self._engine(made, old)
-        conserve_host(new, old.totals()[1])
+        conserve_host(new, old.contents.totals()[1])
         try:
             solve_anew(new, newton, time)
         except NotConvergedError as error:

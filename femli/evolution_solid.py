@@ -6,7 +6,7 @@ from femli import mesh_electrolyte, mesh_solid, remesh_solid, remesh_transfer, r
 from femli.case import Case
 from femli.errors import MeshError
 from femli.evolution import ROUNDS, Evolution, Renewal
-from femli.materials import Electrode
+from femli.materials_electrode import Electrode
 from femli.mesh_parts import Floats
 from femli.mesh_solid import Fineness
 from femli.outputs import Recorder

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from femli import forms, forms_layer, laws, units
 from femli.case import Case
-from femli.materials import Electrode
+from femli.materials_electrode import Electrode
 from femli.mesh import Domain
 
 CREEP_DEGREE = 2  # quadrature degree of the stress state: exact for the P1 rate of a P2 velocity

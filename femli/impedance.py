@@ -181,7 +181,7 @@ class SmallSignal:
         return Spectrum(
             frequency=frequency,
             impedance=np.array([self.impedance(f) for f in frequency]),
-            contact_fraction=n.area_of_contact() / n.full_area,
+            contact_fraction=n.contents.area_of_contact() / n.contents.full_area,
             electrolyte=self.electrolyte.thickness / self.electrolyte.conductivity * flux,
             contact=resistance,
             phase_element=section.phase_element(resistance),

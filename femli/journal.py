@@ -15,7 +15,7 @@ from .terminal import console
 from .units import MAH_CM2
 
 if TYPE_CHECKING:  # the recorder needs the solver's libraries, which the terminal does not
-    from .outputs import StepReport
+    from .outputs_progress import StepReport
 
 LOG_NAME = "log.txt"
 

@@ -3,7 +3,8 @@
 import numpy as np
 
 from femli import mesh_electrolyte, mesh_foil, mesh_gmsh, mesh_outline, mesh_parts, mesh_voided
-from femli.case import Case, Geometry
+from femli.case import Case
+from femli.case_geometry import Geometry
 from femli.errors import MeshError
 from femli.mesh_parts import Floats, PartedMesh
 from femli.mesh_resolution import Resolution, resolution

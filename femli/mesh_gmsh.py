@@ -58,28 +58,29 @@ def arrays(gmsh: Any, dimension: int, bodies: dict[int, str], boundary: dict[int
     labels, coordinates, _ = gmsh.model.mesh.getNodes()
     order = np.argsort(labels)
     points = coordinates.reshape(-1, 3)[order, :dimension]
-
-    def simplices(dim: int, tag: int) -> np.ndarray:
-        kinds, _, nodes = gmsh.model.mesh.getElements(dim, tag)
-        other = [gmsh.model.mesh.getElementProperties(k)[0] for k in kinds if k != GMSH_SIMPLEX[dim]]
-        if other:
-            raise MeshError(
-                f"the mesh has cells of kind {', '.join(other)}; allowed: straight intervals, triangles, tetrahedra"
-            )
-        found = nodes[0] if len(nodes) else np.empty(0, dtype=np.int64)
-        return np.searchsorted(labels[order], np.asarray(found)).reshape(-1, dim + 1)
-
-    cells = {tag: simplices(dimension, tag) for tag in bodies}
+    cells = {tag: _simplices(gmsh, dimension, tag, labels[order]) for tag in bodies}
     regions = np.concatenate([np.full(len(c), REGIONS[bodies[tag]]) for tag, c in cells.items()])
     for name in {"electrode", *bodies.values()}:
         if not (regions == REGIONS[name]).any():
             raise MeshError(f"the region {name} has no cells")
-    facets = {tag: simplices(dimension - 1, tag) for tag in boundary}
+    facets = {tag: _simplices(gmsh, dimension - 1, tag, labels[order]) for tag in boundary}
     tags = np.concatenate([np.full(len(f), BOUNDARIES[boundary[tag]]) for tag, f in facets.items()])
     several = regions if len(np.unique(regions)) > 1 else None
     return PartedMesh(
         points, np.concatenate(list(cells.values())), np.concatenate(list(facets.values())), tags, several
     )
+
+
+def _simplices(gmsh: Any, dimension: int, tag: int, labels: np.ndarray) -> np.ndarray:
+    """Nodes of the cells of an entity of a dimension, as places among the sorted labels, (cells, nodes)."""
+    kinds, _, nodes = gmsh.model.mesh.getElements(dimension, tag)
+    other = [gmsh.model.mesh.getElementProperties(k)[0] for k in kinds if k != GMSH_SIMPLEX[dimension]]
+    if other:
+        raise MeshError(
+            f"the mesh has cells of kind {', '.join(other)}; allowed: straight intervals, triangles, tetrahedra"
+        )
+    found = nodes[0] if len(nodes) else np.empty(0, dtype=np.int64)
+    return np.searchsorted(labels, np.asarray(found)).reshape(-1, dimension + 1)
 
 
 def save(whole: PartedMesh, path: Path, scale: float) -> None:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from femli.case import Case
 from femli.errors import MeshError
-from femli.materials import Electrode
+from femli.materials_electrode import Electrode
 from femli.scales import layer_length, recession_velocity
 from femli.seeding import SeededVoid, lateral_extents
 from femli.units import LENGTH

@@ -15,7 +15,7 @@ from femli.mesh_outline import LEAST, Sizes, divided
 from femli.mesh_parts import BOUNDARIES, REGIONS, Floats, Integers, PartedMesh
 from femli.mesh_resolution import Resolution
 from femli.mesh_underlay import Underlay
-from femli.remesh_surface import Surface, on_planes, rim
+from femli.remesh_surface import Flags, Surface, on_planes, rim
 
 
 class Fineness(NamedTuple):
@@ -80,31 +80,58 @@ def meshed(surface: Surface, sizes: Sizes, under: Underlay | None = None) -> Par
     return whole
 
 
-def box_edges(surface: Surface, sizes: Sizes) -> tuple[Floats, Integers]:
-    """Points with those that divide the straight edges of the box, and the segments of these edges, shape (n, 2)."""
-    points = surface.points
-    used = np.unique(np.concatenate([surface.walls.ravel(), surface.collector.ravel()]))
-    flags = np.zeros((len(points), 5), dtype=bool)
-    flags[used] = surface.planes(used)
-    of_wall = np.zeros(len(points), dtype=bool)
-    of_wall[surface.walls.ravel()] = True
-    added: list[Floats] = []
-    segments: list[Integers] = []
-    count = len(points)
+class _Lines:
+    """Straight lines between points, divided; new points are numbered on from those of a surface.
 
-    def draw(a: int, b: int) -> None:
-        """A straight line between two points, divided."""
-        nonlocal count
-        line = divided(np.stack([place(a), place(b)]), sizes)[1:-1]
-        numbers = np.concatenate([[a], np.arange(count, count + len(line)), [b]])
-        added.append(line)
-        count += len(line)
-        segments.append(np.stack([numbers[:-1], numbers[1:]], axis=1))
+    Args:
+        points: of the surface [um], (n, 3).
+        sizes: wanted along the lines.
 
-    def place(a: int) -> Floats:
+    Attributes:
+        segments: of each line, (m, 2).
+    """
+
+    def __init__(self, points: Floats, sizes: Sizes) -> None:
+        self.points, self.sizes, self.count = points, sizes, len(points)
+        self.added: list[Floats] = []
+        self.segments: list[Integers] = []
+
+    def add(self, points: Floats) -> Integers:
+        """Add points [um], (k, 3); returns their numbers."""
+        self.added.append(points)
+        self.count += len(points)
+        return np.arange(self.count - len(points), self.count)
+
+    def place(self, a: int) -> Floats:
         """A point by its number, one of those added included."""
-        return points[a] if a < len(points) else np.concatenate(added)[a - len(points)]
+        return self.points[a] if a < len(self.points) else np.concatenate(self.added)[a - len(self.points)]
 
+    def draw(self, a: int, b: int) -> None:
+        """A straight line between two points, divided."""
+        between = self.add(divided(np.stack([self.place(a), self.place(b)]), self.sizes)[1:-1])
+        numbers = np.concatenate([[a], between, [b]])
+        self.segments.append(np.stack([numbers[:-1], numbers[1:]], axis=1))
+
+
+def box_edges(surface: Surface, sizes: Sizes) -> tuple[Floats, Integers]:
+    """Points with those that divide the straight edges of the box, and the segments of these edges, shape (n, 2).
+
+    Raises:
+        MeshError: voids have taken a corner or an edge in a way that leaves no box.
+    """
+    used = np.unique(np.concatenate([surface.walls.ravel(), surface.collector.ravel()]))
+    flags = np.zeros((len(surface.points), 5), dtype=bool)
+    flags[used] = surface.planes(used)
+    lines = _Lines(surface.points, sizes)
+    corners = _upright_edges(surface, flags, lines)
+    _contact_edges(surface, flags, lines, corners)
+    return np.concatenate([surface.points, *lines.added]), np.concatenate(lines.segments)
+
+
+def _upright_edges(surface: Surface, flags: Flags, lines: _Lines) -> Integers:
+    """Draw the edges between contact and collector; returns the corners of the contact, (2, 2), -1 where a void is."""
+    of_wall = np.zeros(len(surface.points), dtype=bool)
+    of_wall[surface.walls.ravel()] = True
     corners = np.full((2, 2), -1)
     for i in range(2):
         for j in range(2):
@@ -115,20 +142,22 @@ def box_edges(surface: Surface, sizes: Sizes) -> tuple[Floats, Integers]:
             if len(top) != 1 or len(bottom) > 1:
                 raise MeshError("a corner of the box has lost its collector, or has walls above each other")
             if len(bottom):  # the corner is inside a void
-                draw(int(bottom[0]), int(top[0]))
+                lines.draw(int(bottom[0]), int(top[0]))
                 continue
-            added.append(np.array([[surface.box[0][i], surface.box[1][j], 0.0]]))
-            corners[i, j] = count
-            count += 1
-            draw(int(corners[i, j]), int(top[0]))
+            (corners[i, j],) = lines.add(np.array([[surface.box[0][i], surface.box[1][j], 0.0]]))
+            lines.draw(int(corners[i, j]), int(top[0]))
+    return corners
+
+
+def _contact_edges(surface: Surface, flags: Flags, lines: _Lines, corners: Integers) -> None:
+    """Draw the edges of the contact, where no void takes them."""
     for axis in (0, 1):
         for side in (0, 1):
             ends = corners[side] if axis == 0 else corners[:, side]
             on_edge = np.flatnonzero(flags[:, 2 * axis + side] & flags[:, 4])
-            between = on_edge[np.argsort(points[on_edge, 1 - axis])].tolist()
+            between = on_edge[np.argsort(surface.points[on_edge, 1 - axis])].tolist()
             stops = [*ends[:1][ends[:1] >= 0].tolist(), *between, *ends[1:][ends[1:] >= 0].tolist()]
             if len(stops) % 2:
                 raise MeshError("walls of voids touch an edge of the box")
             for a, b in zip(stops[::2], stops[1::2], strict=True):
-                draw(int(a), int(b))
-    return np.concatenate([points, *added]), np.concatenate(segments)
+                lines.draw(int(a), int(b))

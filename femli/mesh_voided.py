@@ -96,29 +96,45 @@ def size_fields(
         own = [tag for tag in walls if owner[tag] == k]
         if not own:
             raise MeshError(f"void {k + 1} at x = {void.x:.4g} um left no wall on the metal")
-        rim = [
-            tag
-            for dim, tag in gmsh.model.getBoundary([(dimension - 1, t) for t in own], combined=False, oriented=False)
-            if abs(gmsh.model.getBoundingBox(dim, tag)[2 + dimension]) < 1e-5 * void.half_width
-        ]
         lists = ("PointsList", "CurvesList", "SurfacesList")
+        rim = _rim(gmsh, dimension, own, 1e-5 * void.half_width)
         for kind, tags, size in ((lists[dimension - 2], rim, edge), (lists[dimension - 1], own, wall)):
-            distance, threshold = field.add("Distance"), field.add("Threshold")
-            field.setNumbers(distance, kind, sorted(set(tags)))
-            field.setNumber(distance, "Sampling", 200 if dimension == 2 else 60)
-            for key, value in (
-                ("InField", distance),
-                ("SizeMin", size),
-                ("SizeMax", max(largest, size)),
-                ("DistMin", 0.0),
-                ("DistMax", max(largest - size, 1e-3 * size) / max(slope, 1e-3)),
-            ):
-                field.setNumber(threshold, key, value)
-            fields.append(threshold)
+            fields.append(_growing(gmsh, kind, tags, 200 if dimension == 2 else 60, (size, largest, slope)))
     least = field.add("Min")
     field.setNumbers(least, "FieldsList", fields)
     field.setAsBackgroundMesh(least)
     gmsh.option.setNumber("Mesh.MeshSizeMax", largest)
+
+
+def _growing(gmsh: Any, kind: str, tags: list[int], sampling: int, sizes: tuple[float, float, float]) -> int:
+    """Add a field of cell sizes that grow with the distance from entities; returns its tag.
+
+    Args:
+        gmsh: holds the geometry.
+        kind: of the entities, as Gmsh calls their list.
+        tags: of the entities.
+        sampling: points on each of them from which distances are measured.
+        sizes: the least and the largest [um], and how the one grows to the other per distance [-].
+    """
+    field, (size, largest, slope) = gmsh.model.mesh.field, sizes
+    distance, threshold = int(field.add("Distance")), int(field.add("Threshold"))
+    field.setNumbers(distance, kind, sorted(set(tags)))
+    field.setNumber(distance, "Sampling", sampling)
+    for key, value in (
+        ("InField", distance),
+        ("SizeMin", size),
+        ("SizeMax", max(largest, size)),
+        ("DistMin", 0.0),
+        ("DistMax", max(largest - size, 1e-3 * size) / max(slope, 1e-3)),
+    ):
+        field.setNumber(threshold, key, value)
+    return threshold
+
+
+def _rim(gmsh: Any, dimension: int, walls: list[int], tolerance: float) -> list[int]:
+    """Where the walls of a void end at the contact, within a tolerance [um]: points, in 3D curves."""
+    ends = gmsh.model.getBoundary([(dimension - 1, tag) for tag in walls], combined=False, oriented=False)
+    return [tag for dim, tag in ends if abs(gmsh.model.getBoundingBox(dim, tag)[2 + dimension]) < tolerance]
 
 
 def _owner(gmsh: Any, dim: int, tag: int, voids: tuple[SeededVoid, ...]) -> int:

@@ -4,7 +4,7 @@ On collector and void walls the velocity of the P1 mesh is matched to the P2 vel
 (int w.n q = int v.n q for every P1 test function q): then the domain's volume changes by exactly what the balances
 say. A triple line can only slide in the plane of the contact, which moves nearly no volume where the wall lies flat; it
 goes with the metal, and its share is met by its neighbours on the wall (in 3D where the wall is flat, and so do tips).
-Inside, w is the harmonic extension on the first mesh.
+Inside, w is its harmonic extension.
 """
 
 from mpi4py import MPI  # before dolfinx
@@ -14,30 +14,21 @@ import numpy as np
 import ufl
 from dolfinx import fem
 from dolfinx.fem import petsc as fem_petsc
-from dolfinx.mesh import entities_to_geometry
 from numpy.typing import NDArray
 from petsc4py import PETSc
 
 from femli import bcs
-from femli.fields import Fields, add_ghosts, assemble, cell_determinants, largest
+from femli.fields import Fields, assemble, cell_determinants, largest
 from femli.fields_forms import bound
 from femli.mesh_parts import FLATNESS
-from femli.solver_linear import direct
+from femli.motion_extension import HarmonicExtension, iterative
+from femli.motion_sharing import sharing_matrix
 
 Array = NDArray[np.float64]
 
 # In 3D edges of voids whose wall stands steeper than this (sine of its angle) are matched like its other nodes.
 STEEP = 0.5
 NEAR = 0.2  # a wall node is about to land when it is this low, over the size of the wall there
-
-
-def _iterative(matrix: PETSc.Mat, kind: str, pc: str) -> PETSc.KSP:
-    ksp = PETSc.KSP().create(matrix.getComm())
-    ksp.setOperators(matrix)
-    ksp.setType(kind)
-    ksp.getPC().setType(pc)
-    ksp.setTolerances(rtol=1e-14, atol=1e-50, max_it=500)
-    return ksp
 
 
 class Motion:
@@ -65,16 +56,18 @@ class Motion:
         self._parts()
         self._matching_forms()
         self.plane_collector = self._plane_collector()
-        self._extension()
+        fixed = [self.moving | self.held[:, c] for c in range(self.dim)]
+        self.extension = HarmonicExtension(self.mesh, self.scalar, fixed)
         self.wall_size = self._wall_size()
         if self.dim == 3:
             self._carry_sharp_nodes()
-        self.sharing = self._sharing()
+        self.sharing = sharing_matrix(self.fields, self.carried)
         self.first_wall_height = self.wall_height()[0]
 
     def close(self) -> None:
         """Give back what PETSc holds; nothing works afterwards."""
-        for owned in (*self.mass, *self.solvers, self.laplace, self.sharing, self.work, self.result):
+        self.extension.close()
+        for owned in (*self.mass, self.sharing, self.work, self.result):
             owned.destroy()
 
     def _wall_size(self) -> Array:
@@ -111,34 +104,6 @@ class Motion:
         self.on_triple = self.on_void & self._flags("contact")
         self.carried = self.on_triple.copy()  # nodes of walls that go with the metal: edges of voids
 
-    def _sharing(self) -> PETSc.Mat:
-        """Matrix that adds the rows of triple-line nodes, in equal parts, to those of their neighbours on the wall."""
-        domain = self.fields.domain
-        facets = np.zeros(0, dtype=np.int32)
-        if "void" in domain.facet_names:
-            facets = domain.facet_tags.find(domain.facet_names["void"])
-        nodes = entities_to_geometry(self.mesh, self.dim - 1, facets)
-        dof_of_node = np.empty(self.local, dtype=np.int32)
-        dof_of_node[self.fields.node_of_dof] = np.arange(self.local)
-        dofs = dof_of_node[nodes] if len(facets) else np.zeros((0, self.dim), np.int32)
-        pairs = [(j, t) for row in dofs for t in row[self.carried[row]] for j in row[~self.carried[row]]]
-        count = fem.Function(self.scalar)
-        for _, t in pairs:
-            count.x.array[t] += 1.0
-        add_ghosts(count)
-        index_map = self.scalar.dofmap.index_map
-        whole = index_map.local_to_global(np.arange(self.local, dtype=np.int32))
-        sharing = PETSc.Mat().createAIJ(((self.owned, None), (self.owned, None)), nnz=16, comm=self.mesh.comm)
-        sharing.setOption(PETSc.Mat.Option.NEW_NONZERO_ALLOCATION_ERR, False)  # type: ignore[arg-type]
-        for i in range(self.owned):
-            sharing.setValue(whole[i], whole[i], 0.0 if self.carried[i] else 1.0)
-        sharing.assemblyBegin(PETSc.Mat.AssemblyType.FLUSH)
-        sharing.assemblyEnd(PETSc.Mat.AssemblyType.FLUSH)
-        for j, t in pairs:
-            sharing.setValue(whole[j], whole[t], 1 / count.x.array[t], addv=PETSc.InsertMode.ADD)
-        sharing.assemble()
-        return sharing
-
     def _carry_sharp_nodes(self) -> None:
         """Carry the nodes of walls that matching cannot place, and only these: flat edges, and tips.
 
@@ -160,7 +125,7 @@ class Motion:
         """Let the edges of voids be matched along the contact like any node of a wall, not carried by the metal."""
         self.carried[:] = False
         self.sharing.destroy()
-        self.sharing = self._sharing()
+        self.sharing = sharing_matrix(self.fields, self.carried)
 
     def _matching_forms(self) -> None:
         f = self.fields.frame
@@ -173,6 +138,7 @@ class Motion:
         self.mass = [fem_petsc.assemble_matrix(whole) for _ in self.mass_forms]
         for M in self.mass:
             M.assemble()
+        self.work, self.result = self.mass[0].createVecs()
         slip = self.fields.u.v - self.metal
         self.slip_form = bound(f.weight * ufl.dot(slip, f.n) * q * ds)
         self.metal_form = bound(f.weight * ufl.dot(self.metal, f.n) * q * ds)
@@ -193,24 +159,6 @@ class Motion:
         z = self.mesh.geometry.x[self.fields.node_of_dof[self.on_collector], self.dim - 1]
         high, low = largest(self.mesh.comm, np.max(z, initial=-np.inf), np.max(-z, initial=-np.inf))
         return high + low <= FLATNESS * max(high, 1.0)
-
-    def _extension(self) -> None:
-        """Laplace operators on the first mesh, factorised once; one a component."""
-        q, a = ufl.TestFunction(self.scalar), ufl.TrialFunction(self.scalar)
-        form = bound(ufl.dot(ufl.grad(a), ufl.grad(q)) * ufl.dx(self.mesh))
-        self.laplace = fem_petsc.assemble_matrix(form)
-        self.laplace.assemble()
-        self.solvers, self.fixed = [], []
-        for c in range(self.dim):
-            fixed = self.moving | self.held[:, c]
-            dofs = np.flatnonzero(fixed).astype(np.int32)
-            bc = fem.dirichletbc(np.float64(0.0), dofs, self.scalar)
-            matrix = fem_petsc.assemble_matrix(form, bcs=[bc])
-            matrix.assemble()
-            self.fixed.append(fixed[: self.owned])
-            self.solvers.append(direct(matrix) if self.dim < 3 else _iterative(matrix, "cg", "gamg"))
-        self.work = self.laplace.createVecRight()
-        self.result = self.laplace.createVecRight()
 
     def _directions(self) -> None:
         """Unit vectors along which moving nodes are adjusted: e_n on a plane collector, else the mean normal."""
@@ -261,7 +209,7 @@ class Motion:
         self.work.array[:] = slips
         self.sharing.mult(self.work, self.result)
         self.work.array[:] = np.where(free, self.result.array, 0.0)
-        ksp = _iterative(system, "gmres", "jacobi")
+        ksp = iterative(system, "gmres", "jacobi")
         ksp.solve(self.work, self.result)
         ksp.destroy()
         system.destroy()
@@ -288,16 +236,7 @@ class Motion:
         base[sliding] = v[self.p2_of_p1[sliding]]
         base[self.held] = 0.0
         self._match()
-        target = self.metal.x.array.reshape(-1, self.dim)
-        w = self.fields.w.x.array.reshape(-1, self.dim)
-        for c in range(self.dim):
-            self.work.array[:] = np.where(self.fixed[c], target[: self.owned, c], 0.0)
-            self.laplace.mult(self.work, self.result)
-            self.work.array[:] = np.where(self.fixed[c], self.work.array, -self.result.array)
-            self.solvers[c].solve(self.work, self.result)
-            # Given values exactly: an iterative solver leaves round-off in them, and planes have to stay planes.
-            w[: self.owned, c] = np.where(self.fixed[c], target[: self.owned, c], self.result.array)
-        self.fields.w.x.scatter_forward()
+        self.extension.extend(self.metal, self.fields.w)
 
     def positions(self) -> Array:
         """Node positions of this rank [um], (nodes, dim)."""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from . import scales
 from .case import Case
 from .errors import MeshError
-from .materials import Electrode
+from .materials_electrode import Electrode
 from .units import MAH_CM2
 
 # Unknowns for each cell: quadratic velocity, linear pressure and composition, by dimension.

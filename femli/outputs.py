@@ -1,9 +1,7 @@
 """The recorder of a run: history, field snapshots, checkpoints, summary."""
 
-import logging
 import resource
 import time as clock
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,38 +11,24 @@ from femli import outputs_summary, tables
 from femli.case import Case
 from femli.errors import CaseError
 from femli.fields import flux_of_current
-from femli.materials import Electrode
+from femli.materials_electrode import Electrode
 from femli.outputs_checkpoint import Checkpoint
 from femli.outputs_criteria import Criteria
 from femli.outputs_electrolyte import ElectrolyteFrames
 from femli.outputs_events import EVENTS, Happening, Opened, append
 from femli.outputs_frames import frames_of
 from femli.outputs_measures import CELL_COLUMNS, InterfaceState
+from femli.outputs_progress import StepReport, share_done
+from femli.outputs_ranges import Ranges
 from femli.outputs_summary import COUNTED, PRESSURES, Tally, laws_of, versions
 from femli.outputs_voids import VoidLog
 from femli.protocol import Protocol
-from femli.stepper import Step
+from femli.stepper_data import Step
 from femli.units import LENGTH, MAH_CM2, STRESS, TIME
 
 CHECKPOINT_SECONDS = 600.0
 HISTORY = "history.csv"
 STEPS = "protocol.csv"
-
-log = logging.getLogger("femli")
-
-
-@dataclass
-class StepReport:
-    """What a run tells about an accepted step; SI."""
-
-    time: float
-    capacity: float
-    dt: float
-    li_fraction_interface_min: float
-    pressure_interface_min: float
-    newton_iterations: int
-    progress: float
-    step: str = ""
 
 
 class Recorder:
@@ -65,15 +49,15 @@ class Recorder:
             folder,
             fields.domain.kinematics,
             case.output.void_detection / LENGTH,
-            newton.full_area,
+            newton.contents.full_area,
             writes=self.comm.rank == 0,
         )
         self.voided = "void" in self.measures.integrals or (case.geometry.voids or case.opening) is not None
         self.opened = Opened()
-        self.tally = Tally(*newton.totals())
+        self.tally = Tally(*newton.contents.totals())
         self.began = self.saved = clock.monotonic()
         self.earlier = 0.0
-        self.warned: set[str] = set()
+        self.ranges = Ranges(electrode)
         self.steps_written = -1  # rows in the table of steps; what a run before this one left there is not counted
         self.state: InterfaceState | None = None
         self.void_column = "void_volume [m^3]" if self.measures.power == 3 else "void_area [m^2]"
@@ -122,9 +106,9 @@ class Recorder:
 
     def _balances(self) -> tuple[float, float]:
         """Relative errors of total Li and host; pure metal's host is held against the volume."""
-        li, host = self.newton.totals()
+        li, host = self.newton.contents.totals()
         li0, host0 = self.tally.values["li_start"], self.tally.values["host_start"]
-        removed = self.stepper.levels[0].charge * self.newton.full_area
+        removed = self.stepper.levels[0].charge * self.newton.contents.full_area
         reference = host0 if abs(host0) > 1e-9 * li0 else li0
         return (li - li0 + removed) / li0, (host - host0) / reference
 
@@ -185,9 +169,15 @@ class Recorder:
             state.li_fraction_interface_min,
             state.pressure_interface_min,
             step.counts.newton,
-            self.progress(state),
+            self._progress(state),
             f"step {self.protocol.leg.number}/{len(self.protocol.legs)}  " if self.case.protocol else "",
         )
+
+    def _progress(self, state: InterfaceState) -> float:
+        """Share of the run that is done [0..1]."""
+        if self.case.protocol:
+            return self.protocol.progress()
+        return share_done(self.case, self.electrode.li_fraction, self.time(), self.capacity(), state)
 
     def keep(self, step: Step) -> None:
         """After the protocol has had its say: the steps that have ended, and a checkpoint where one is due."""
@@ -209,37 +199,13 @@ class Recorder:
     def _record(self, step: Step | None) -> InterfaceState:
         state, errors = self.measures.state(), self._balances()
         self.tally.extremes(state, *errors)
-        self._warn(state)
+        highest = self.measures.equivalent_stress_range()[1]
+        self.ranges.check(self.time(), highest, state.li_fraction_interface_min, self.newton.layer is not None)
         row = self._row(state, step, errors)
         if self.comm.rank == 0:
             tables.append(self.folder / HISTORY, list(row), [list(row.values())])
         self.state = state
         return state
-
-    def _warn(self, state: InterfaceState) -> None:
-        """Say once where the state leaves the range in which a law was measured."""
-        _, high = self.measures.equivalent_stress_range()
-        limit = self.electrode.creep_stress_range[1]
-        if high > limit and "stress" not in self.warned:
-            self.warned.add("stress")
-            log.warning(
-                "warning: equivalent stress %.3g MPa at t = %.4g s is beyond the creep law's measured range "
-                "(up to %.3g MPa)",
-                high / 1e6,
-                self.time(),
-                limit / 1e6,
-            )
-        lowest = self.electrode.li_fraction_range[0]
-        # A contact that turns into a layer stays a little below the limit.
-        margin = 1e-9 if self.newton.layer is None else 1e-3
-        if state.li_fraction_interface_min < lowest * (1 - margin) and "li_fraction" not in self.warned:
-            self.warned.add("li_fraction")
-            log.warning(
-                "warning: Li fraction %.3g at t = %.4g s is below the range of the laws (from %.3g)",
-                state.li_fraction_interface_min,
-                self.time(),
-                lowest,
-            )
 
     def frame(self) -> None:
         """A field snapshot, one for each time."""
@@ -283,23 +249,6 @@ class Recorder:
             # A new mesh comes after the checkpoint, also at t = 0.
             tables.truncate(self.folder / EVENTS, self.time() * (1 - 1e-9) - 1e-30)
         self.state = self.measures.state()
-
-    def progress(self, state: InterfaceState) -> float:
-        """Share of the run that is done [0..1]: of the protocol's steps, or else by the nearest stop condition."""
-        if self.case.protocol:
-            return self.protocol.progress()
-        stop, x0 = self.case.stop, self.electrode.li_fraction
-        start = self.case.geometry.electrode_thickness
-        shares = [(start - state.electrode_thickness) / (start - stop.thickness)]
-        if stop.capacity:
-            shares.append(abs(self.capacity()) / stop.capacity)
-        if stop.voltage is not None and state.cell is not None and stop.voltage > 0:
-            shares.append(state.cell.voltage / stop.voltage)
-        if stop.time:
-            shares.append(self.time() / stop.time)
-        if stop.li_fraction is not None and x0 > stop.li_fraction:
-            shares.append(((x0 - state.li_fraction_interface_min) / (x0 - stop.li_fraction)) ** 2)
-        return float(min(max(max(shares), 0.0), 1.0))
 
     def finish(self, reason: str, error: str | None = None) -> dict[str, Any]:
         """Last snapshot and the summary; also after a failure, from the last good state."""

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from femli.errors import CaseError
 from femli.mesh_parts import PartedMesh
 from femli.outputs_rows import CellRows
-from femli.stepper import Level, Stepper
+from femli.stepper import Stepper
+from femli.stepper_data import Level
 
 Array = NDArray[np.float64]
 
@@ -96,7 +97,7 @@ class Checkpoint:
             new = self.folder / (FILE + ".new")
             with h5py.File(new, "w") as file:
                 file.attrs["case_sha256"] = self.sha256
-                file.attrs["numbers"] = json.dumps({**numbers, **self.stepper.pace()})
+                file.attrs["numbers"] = json.dumps({**numbers, **self.stepper.ladder.pace()})
                 file["stress"], file["w"] = stress, w
                 if self.fields.domain.made is not None:
                     for name, array in self.fields.domain.made._asdict().items():
@@ -152,7 +153,7 @@ class Checkpoint:
                 )
             )
         self.stepper.levels = levels
-        self.stepper.set_pace(data["numbers"])
+        self.stepper.ladder.set_pace(data["numbers"])
         tensor = self.fields.state.stress.function_space
         self.fields.state.stress.x.array[:] = self.cells.local(tensor, data["stress"])
         self.fields.w.x.array[:] = self.cells.local(W, data["w"])

@@ -6,6 +6,7 @@ names is always complete. Coordinates are in micrometres, values in SI with thei
 
 import os
 import xml.etree.ElementTree as ET
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ FOLDER = "fields"
 SPEED = units.LENGTH / units.TIME  # m/s in one um/h
 
 
-class Series:
+class Series(ABC):
     """Snapshots of one mesh and their index; what a frame holds is up to `functions` and `update`.
 
     Args:
@@ -41,13 +42,13 @@ class Series:
         self.folder, self.comm, self.name = folder, comm, name
         self.written: list[tuple[float, str]] = []
 
+    @abstractmethod
     def functions(self) -> list[fem.Function]:
         """What is written."""
-        raise NotImplementedError
 
+    @abstractmethod
     def update(self) -> None:
         """Compute the functions of the current state, in SI."""
-        raise NotImplementedError
 
     def write(self, time: float) -> None:
         """Write a frame of the current state at a time [s], then the index; collective."""
@@ -186,7 +187,7 @@ class Frames(DiffusionFrames):
 
     def nodal(self, values: Array) -> Array:
         """Values at the stress points averaged to P1 dofs (lumped projection: keeps bounds)."""
-        self.at_points.x.array[self.newton.point_dofs] = values
+        self.at_points.x.array[self.newton.points.dofs] = values
         return self._assembled(self.average) / self._assembled(self.mass)
 
     def _beyond_stack(self) -> Array | float:

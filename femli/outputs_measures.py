@@ -98,11 +98,11 @@ class Measures:
 
     def thickness(self) -> float:
         """Mean thickness [um]."""
-        return self.newton.thickness()
+        return self.newton.contents.thickness()
 
     def contact_fraction(self) -> float:
         """Contact that is left over the whole interface [-]."""
-        return self.newton.area_of_contact() / self.newton.full_area
+        return self.newton.contents.area_of_contact() / self.newton.contents.full_area
 
     def voltage(self) -> float:
         """Cell voltage [V].
@@ -146,7 +146,7 @@ class Measures:
 
     def state(self) -> InterfaceState:
         """Measure the current state; collective."""
-        area, layer = self.newton.area_of_contact(), self.newton.layer
+        area, layer = self.newton.contents.area_of_contact(), self.newton.layer
         p = self.fields.u.p.x.array[self.contact_dofs]
         p_min, depth = self._pressure_min()
         void = self._integral("void") if "void" in self.integrals else 0.0
@@ -158,11 +158,11 @@ class Measures:
             pressure_min=p_min * STRESS,
             pressure_min_depth=max(depth, 0.0) * LENGTH,
             electrode_thickness=self.thickness() * LENGTH,
-            contact_fraction=area / self.newton.full_area,
+            contact_fraction=area / self.newton.contents.full_area,
             void_size=void * LENGTH**self.power,
             pressure_at=self._pressure_at(),
             cell=None if self.cell is None else self.cell.state(),
-            layer_thickness=None if layer is None else sum(layer.totals()) / self.newton.full_area * LENGTH,
+            layer_thickness=None if layer is None else sum(layer.totals()) / self.newton.contents.full_area * LENGTH,
         )
         if self.newton.mechanical:
             return state

@@ -10,7 +10,7 @@ import numpy as np
 
 from femli.case import Case
 from femli.outputs_measures import InterfaceState
-from femli.stepper import Step
+from femli.stepper_data import Step
 
 SUMMARY = "summary.json"
 PACKAGES = ("femli", "dolfinx-solver-real", "fenics-dolfinx", "gmsh", "mpich", "numpy", "petsc4py")

@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 from femli.case import Case
 from femli.case_protocol import Leg
 from femli.fields import flux_of_current
-from femli.materials import Electrode
+from femli.materials_electrode import Electrode
 from femli.outputs_measures import Measures
 from femli.solver_data import Stack
-from femli.stepper import Step, Stepper
+from femli.stepper import Stepper
+from femli.stepper_data import Step
 from femli.stepper_events import REACHED, Event
 from femli.units import LENGTH, MAH_CM2, STRESS, TIME
 
@@ -119,16 +120,10 @@ class Protocol:
         m, step, begun = self.measures, self.leg.step, self.begun
         until, found = step.until, []
         sense = {"strip": 1.0, "plate": -1.0}.get(step.kind)
-
-        def falls(value: Callable[[], float], limit: float, sign: float | None) -> Callable[[], float]:
-            # Without a current's direction, the side on which it begins says from where the limit is met.
-            side = sign if sign is not None else math.copysign(1.0, value() - limit)
-            return lambda: side * (value() - limit)
-
         if until.li_fraction is not None:
-            found.append(Event("li_fraction", falls(m.li_fraction_min, until.li_fraction, sense), True))
+            found.append(Event("li_fraction", _falls(m.li_fraction_min, until.li_fraction, sense), True))
         if until.contact_fraction is not None:
-            found.append(Event("contact_fraction", falls(m.contact_fraction, until.contact_fraction, 1.0), True))
+            found.append(Event("contact_fraction", _falls(m.contact_fraction, until.contact_fraction, 1.0), True))
         if until.capacity is not None and step.kind == "voltage":
             step_most = self._um(until.capacity)
             found.append(Event("capacity", lambda: step_most - abs(self.stepper.charge() - begun.charge), True))
@@ -136,7 +131,7 @@ class Protocol:
             voltage = self.voltage
             if until.voltage is not None:
                 against = None if sense is None else -sense
-                found.append(Event("voltage", falls(voltage, until.voltage, against), True))
+                found.append(Event("voltage", _falls(voltage, until.voltage, against), True))
             if until.polarisation is not None:
                 most_volts = until.polarisation
                 found.append(Event("polarisation", lambda: most_volts - m.polarisation(), True))
@@ -217,9 +212,9 @@ class Protocol:
         step, levels = self.leg.step, self.stepper.levels
         time = levels[0].time if levels else 0.0
         before = (self.newton.control, self.newton.applied_flux, self.newton.applied_voltage)
-        pressure = self.newton.stack.at(time, self.newton.thickness())
+        pressure = self.newton.stack.at(time, self.newton.contents.thickness())
         self.newton.stack = self._stack(time, pressure)
-        jump = self.newton.stack.at(time, self.newton.thickness()) - pressure
+        jump = self.newton.stack.at(time, self.newton.contents.thickness()) - pressure
         self._drive()
         if (
             not levels
@@ -258,7 +253,7 @@ class Protocol:
         if step.stack_pressure_to is not None and step.until.time is not None:
             rate = (step.stack_pressure_to / STRESS - pressure) / (step.until.time / TIME)
             stiffness = 0.0
-        return Stack(pressure, rate, time, stiffness, self.newton.thickness())
+        return Stack(pressure, rate, time, stiffness, self.newton.contents.thickness())
 
     def _close(self, reason: str) -> None:
         """The row of the step that has ended."""
@@ -303,6 +298,13 @@ class Protocol:
         self.rows, self.newton.stack = state["rows"], Stack(*state["stack"])
         self._drive()
         self.stepper.events = [*self._step_events(), *self.run_events]
+
+
+def _falls(value: Callable[[], float], limit: float, sign: float | None) -> Callable[[], float]:
+    """A condition that falls to zero as a value comes to its limit: from above with the sign +1, else from below."""
+    # Without a current's direction, the side on which it begins says from where the limit is met.
+    side = sign if sign is not None else math.copysign(1.0, value() - limit)
+    return lambda: side * (value() - limit)
 
 
 def _passed(times: dict[str, float], time: float) -> str | None:

@@ -98,29 +98,30 @@ def _depth(run: Run) -> list[Path]:
     return made
 
 
+def _planes(run: Run, numbers: Sequence[int]) -> Iterator[Plane]:
+    """Snapshots by their numbers, each as a plane."""
+    return (render_shape.plane(frame, axisymmetric=run.axisymmetric) for frame in _frames(run, numbers))
+
+
 def _flat(run: Run) -> list[Path]:
     """Pictures of a plane or axisymmetric case."""
-
-    def planes(numbers: Sequence[int]) -> Iterator[Plane]:
-        return (render_shape.plane(frame, axisymmetric=run.axisymmetric) for frame in _frames(run, numbers))
-
-    shapes = list(planes(_spread(len(run.times), 3)))
+    shapes = list(_planes(run, _spread(len(run.times), 3)))
     made = _plane_figures(shapes, run.folder)
     made += render_voids.draw(run, shapes[0].width, section=True)
     below = run.electrolyte(run.times[-1])
     if below is not None:
-        (last,) = planes([-1])
+        (last,) = _planes(run, [-1])
         made.append(render_electrolyte.electrolyte(last, below, run.folder / "electrolyte.png"))
     shown = _spread(len(run.times), FILM_FRAMES)
     if len(shown) > 1:
-        ends = list(planes(_spread(len(run.times), 4)))
+        ends = list(_planes(run, _spread(len(run.times), 4)))
         scales = [render_plane.seen(ends, COMPOSITION), render_film.zoom_colours(ends)]
-        images = render_film.plane_images(planes(shown), scales, render_film.tall_window(ends), run.history)
+        images = render_film.plane_images(_planes(run, shown), scales, render_film.tall_window(ends), run.history)
         made.append(render_film.write(images, len(shown), run.folder / "film"))
         if any(shape.outline.voids for shape in ends):
             views = render_film.enlarged(ends)
             shades = render_plane.seen(ends, PRESSURE, views[0]._replace(right=views[-1].right))
-            images = render_film.interface_images(planes(shown), shades, views, run)
+            images = render_film.interface_images(_planes(run, shown), shades, views, run)
             made.append(render_film.write(images, len(shown), run.folder / "film_interface"))
     return made
 

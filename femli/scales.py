@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 
-from .materials import Electrode
+from .materials_electrode import Electrode
 from .units import F, R
 
 

@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from femli.case import Case, Geometry, Void, Voids
+from femli.case import Case
+from femli.case_geometry import Geometry, Void, Voids
 from femli.errors import MeshError
 from femli.units import LENGTH
 

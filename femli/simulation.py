@@ -14,10 +14,11 @@ from femli.errors import CaseError, OutputError, SolveError
 from femli.evolution import Evolution
 from femli.evolution_opening import OpeningEvolution
 from femli.evolution_solid import SolidEvolution
-from femli.outputs import HISTORY, STEPS, Recorder, StepReport
+from femli.outputs import HISTORY, STEPS, Recorder
 from femli.outputs_checkpoint import stored_mesh
 from femli.outputs_events import EVENTS
 from femli.outputs_measures import Measures
+from femli.outputs_progress import StepReport
 from femli.outputs_summary import SUMMARY
 from femli.protocol import Protocol
 from femli.solver_diffusion import solver_of

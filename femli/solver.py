@@ -5,30 +5,26 @@ projection of the linear step onto the creep law, (b) the mesh is moved to where
 no continuation in the exponent. The start is one solve with uniform viscosity and x held.
 """
 
-from typing import Any, Literal
+from typing import Literal
 
 from mpi4py import MPI
 
-import basix
 import numpy as np
-import ufl
-from dolfinx import fem
-from dolfinx.la import InsertMode
 from numpy.typing import NDArray
 
-from femli import bcs, forms, laws
 from femli.case import Case
 from femli.creep import PowerLaw
 from femli.electrolyte import Electrolyte
-from femli.fields import CREEP_DEGREE, Fields, create, flux_of_current, largest, total
-from femli.fields_forms import bound
+from femli.fields import Fields, create, flux_of_current, largest, total
 from femli.fields_layer import LayerState
-from femli.materials import Electrode
+from femli.materials_electrode import Electrode
 from femli.mesh import Domain
 from femli.motion import Motion
-from femli.solver_choice import linear_system
+from femli.solver_contents import Contents
 from femli.solver_data import Counts, Stack, StepData
 from femli.solver_linear import LinearSystem, NotConvergedError
+from femli.solver_points import Points
+from femli.solver_systems import systems
 from femli.units import STRESS, TIME
 from femli.walls import Curvature, Exchange
 from femli.walls_surface import SurfaceDiffusion
@@ -54,6 +50,8 @@ class Newton:
         applied_flux: areal current over the whole interface as volume flux of Li [um/h].
         electrolyte: or None; the current is then uniform over the contact that is left.
         control, applied_voltage: "current", or "voltage" to hold the cell voltage [V] (with an electrolyte).
+        contents: what the mesh holds, its areas and its thickness.
+        points: where the stress is a state.
     """
 
     mechanical = True
@@ -78,9 +76,7 @@ class Newton:
         self.surface = SurfaceDiffusion(fields, motion, self.curvature) if driven else None
         self._rows()
         self._forms(case, electrode)
-        self._integrals()
-        self._points()
-        self.full_area = total(self.comm, fem.assemble_scalar(self.interface_area))
+        self._parts()
         self.counts = Counts()
         self.potential_change = 0.0  # of the last iteration, over R T/F
 
@@ -99,90 +95,19 @@ class Newton:
         self.slices = [slice(a, b) for a, b in zip(self.offsets[:-1], self.offsets[1:], strict=True)]
 
     def _forms(self, case: Case, electrode: Electrode) -> None:
-        fl, k = self.fields, self.fields.k
-        if self.electrolyte is not None:
-            k = k._replace(contact_flux=self.electrolyte.contact_flux)
-        spaces = [u.function_space for u in fl.u]
-        t = forms.Unknowns(*[ufl.TestFunction(V) for V in spaces])
-        du = forms.Unknowns(*[ufl.TrialFunction(V) for V in spaces])
-        no_slip = case.interface.contact == "no_slip"
-        held = bcs.velocity_conditions(fl.domain, spaces[0], no_slip, fl.frame.layer is not None)
-        everywhere = np.arange(fl.u.x.x.index_map.size_local + fl.u.x.x.index_map.num_ghosts, dtype=np.int32)
-        frozen = fem.dirichletbc(np.float64(0.0), everywhere, spaces[2])
-        # Fewer points in the matrix do: it decides how fast Newton's method converges, not to what.
-        frame = fl.frame._replace(dx=fl.frame.dx_creep) if fl.domain.mesh.geometry.dim == 3 else fl.frame
-        F = forms.residuals(t, fl.u, fl.x_old, fl.state, k, fl.frame, case.load.plate)
-        if case.wall.lithium == "exchange" and "void" in fl.domain.facet_names:
-            self.exchange = Exchange(fl, self.motion, self.curvature, F[1])
-            held.append(self.exchange.condition())
-        rows = forms.residuals(t, fl.u, fl.x_old, fl.state, k, frame, case.load.plate)
-        J = forms.jacobian(rows, t, fl.u, du, k, frame)
-        self.step_system = linear_system(case, fl, J, F, held, self.offsets, "step", self.electrolyte)
-        Fz = forms.frozen_residuals(t, fl.u, fl.state, k, fl.frame, case.load.plate)
-        rows = forms.frozen_residuals(t, fl.u, fl.state, k, frame, case.load.plate)
-        Jz = [[ufl.derivative(row, fl.u[j], du[j]) for j in range(3)] for row in rows]
-        self.frozen_system = linear_system(case, fl, Jz, Fz, [*held, frozen], self.offsets, "start", self.electrolyte)
+        made = systems(case, self.fields, self.curvature, self.electrolyte, self.offsets)
+        self.step_system, self.frozen_system, self.exchange = made
 
-    def _integrals(self) -> None:
-        """Contents, what a step adds to them, areas."""
-        fl, k, f = self.fields, self.fields.k, self.fields.frame
-        q = ufl.TestFunction(fl.u.x.function_space)
-        phi = laws.li_volume_fraction(fl.u.x, k)
-        self.li_content = bound(f.weight * phi * q * f.dx)
-        self.host_content = bound(f.weight * (1 - phi) * q * f.dx)
-        self.increments = [
-            bound(forms.volume_increment(q, f)),
-            bound(forms.host_increment(q, fl.u, fl.x_old, k, f)),
-        ]
-        one = fem.Constant(fl.domain.mesh, 1.0)
-        # The shadow of the collector, however bent, is the interface, voids included.
-        up = fl.domain.mesh.geometry.dim - 1
-        self.interface_area = bound(f.weight * f.n[up] * f.ds(f.parts["collector"]))
-        self.contact_area = bound(f.weight * one * f.ds(f.parts["contact"]))
-        height = ufl.SpatialCoordinate(fl.domain.mesh)[up]
-        self.under_collector = bound(f.weight * height * f.n[up] * f.ds(f.parts["collector"]))
-        # The share of each owned P1 dof in the contact, as the mesh was made.
-        shares = self._owned(bound(f.weight * q * f.ds(f.parts["contact"]) + k.zero * q * f.dx))
-        self.contact_shares = shares / total(self.comm, float(shares.sum()))
-
-    def _points(self) -> None:
-        """What is needed at quadrature points: where the state's dofs are, rates and weights there."""
-        fl = self.fields
-        mesh = fl.domain.mesh
-        points, _ = basix.make_quadrature(mesh.basix_cell(), CREEP_DEGREE)
-        d = laws.strain_rate(laws.velocity_gradient(fl.u.v, fl.frame.kinematics, fl.frame.r))
-        self.rate_expression = fem.Expression(laws.deviator_components(d, fl.frame.kinematics), points)
-        self.cells = np.arange(mesh.topology.index_map(mesh.topology.dim).size_local, dtype=np.int32)
-        scalar = fl.state.inverse_rate.function_space
-        self.point_dofs = scalar.dofmap.list[self.cells].ravel()
-        w = ufl.TestFunction(scalar)
-        self.weight_form = bound(fl.frame.weight * w * fl.frame.dx_creep)
-        corners = 1 - points.sum(axis=1, keepdims=True)
-        self.corner_weights = np.hstack([corners, points])
-
-    def places(self) -> Array:
-        """Where the state's points are [um], (points, dim)."""
-        geometry = self.fields.domain.mesh.geometry
-        nodes = geometry.x[geometry.dofmaps[0][self.cells]][:, :, : geometry.dim]
-        return np.einsum("qc,kcd->kqd", self.corner_weights, nodes).reshape(-1, geometry.dim)
+    def _parts(self) -> None:
+        self.contents = Contents(self.fields, self.layer)
+        self.points = Points(self.fields)
 
     # --- the state at quadrature points ---------------------------------------------------------------------------
-
-    def strain_rate(self) -> Array:
-        """Deviatoric strain rate at the state's points [1/h], (points, components)."""
-        size = self.fields.state.stress.function_space.dofmap.index_map_bs
-        return self.rate_expression.eval(self.fields.domain.mesh, self.cells).reshape(-1, size)
-
-    def weights(self) -> Array:
-        """Quadrature weights of the state's points, (points,)."""
-        values = fem.Function(self.fields.state.inverse_rate.function_space)
-        fem.assemble_vector(values.x.array, self.weight_form)
-        return values.x.array[self.point_dofs]
 
     def stress(self) -> Array:
         """Deviatoric stress at the state's points [MPa], (points, components)."""
         s = self.fields.state.stress
-        return s.x.array.reshape(-1, s.function_space.dofmap.index_map_bs)[self.point_dofs]
+        return s.x.array.reshape(-1, s.function_space.dofmap.index_map_bs)[self.points.dofs]
 
     def set_stress(self, t: Array) -> None:
         """Linearise the creep law about stresses t [MPa], (points, components)."""
@@ -190,49 +115,23 @@ class Newton:
 
     def _set_state(self, t: Array, inverse_rate: Array, rank_one: Array) -> None:
         s = self.fields.state
-        s.stress.x.array.reshape(-1, t.shape[1])[self.point_dofs] = t
-        s.inverse_rate.x.array[self.point_dofs] = inverse_rate
-        s.rank_one.x.array[self.point_dofs] = rank_one
+        s.stress.x.array.reshape(-1, t.shape[1])[self.points.dofs] = t
+        s.inverse_rate.x.array[self.points.dofs] = inverse_rate
+        s.rank_one.x.array[self.points.dofs] = rank_one
 
     def _project(self) -> float:
         """Project the last linear step; returns its distance to the creep law, relative to the dissipation."""
         s = self.fields.state
-        t, d = self.stress(), self.strain_rate()
+        t, d = self.stress(), self.points.strain_rate()
         new, linear = self.law.project(
-            t, s.inverse_rate.x.array[self.point_dofs], s.rank_one.x.array[self.point_dofs], d
+            t, s.inverse_rate.x.array[self.points.dofs], s.rank_one.x.array[self.points.dofs], d
         )
-        gap, dissipation = self.law.graph_distance(new, linear, d, self.weights())
+        gap, dissipation = self.law.graph_distance(new, linear, d, self.points.weights())
         self.set_stress(new)
         gap, dissipation = total(self.comm, gap), total(self.comm, dissipation)
         return float(np.sqrt(max(gap, 0.0) / max(dissipation, 1e-300)))
 
     # --- contents ---------------------------------------------------------------------------------------------------
-
-    def _owned(self, form: Any) -> Array:
-        """Assembled linear form, owned dofs."""
-        b = fem.assemble_vector(form)
-        b.scatter_reverse(InsertMode.add)
-        return b.array[: self.fields.u.x.x.index_map.size_local].copy()
-
-    def step_increments(self) -> tuple[Array, Array]:
-        """What the step added to volume and host content, tested with P1, owned dofs [um^dim]."""
-        volume, host = (self._owned(form) for form in self.increments)
-        return volume, host
-
-    def totals(self) -> tuple[float, float]:
-        """Li and host content over all ranks, that of a layer too [um^dim of Li volume, of host volume]."""
-        li, host = (total(self.comm, float(self._owned(f).sum())) for f in (self.li_content, self.host_content))
-        beside = (0.0, 0.0) if self.layer is None else self.layer.totals()
-        return li + beside[0], host + beside[1]
-
-    def area_of_contact(self) -> float:
-        """Measure of the contact that is left (um^(dim-1))."""
-        return total(self.comm, fem.assemble_scalar(self.contact_area))
-
-    def thickness(self) -> float:
-        """Mean thickness of the electrode [um]; the mesh stands on the layer, where there is one."""
-        beside = 0.0 if self.layer is None else sum(self.layer.totals())
-        return (total(self.comm, fem.assemble_scalar(self.under_collector)) + beside) / self.full_area
 
     def flux(self) -> float:
         """Volume of Li that leaves through the contact, over the whole interface [um/h], at the state at hand."""
@@ -244,22 +143,22 @@ class Newton:
         """Set the stack pressure of a time [h] and of the thickness on the mesh; returns it [MPa]."""
         k, stack = self.fields.k, self.stack
         k.spring.value = stack.stiffness
-        k.stack_pressure.value = stack.at(time, self.thickness() if stack.stiffness else stack.thickness)
+        k.stack_pressure.value = stack.at(time, self.contents.thickness() if stack.stiffness else stack.thickness)
         return float(k.stack_pressure.value)
 
     def _share_current(self) -> None:
         """The given areal current flows over the contact that is left; an electrolyte says where."""
-        area = self.area_of_contact()
+        area = self.contents.area_of_contact()
         if area <= 0:
             raise NotConvergedError("no contact is left")
         if self.electrolyte is not None:
             self.electrolyte.follower.follow()
             if not self.comm.allreduce(self.electrolyte.follower.upright(), op=MPI.LAND):
                 raise NotConvergedError("the mesh of the electrolyte turned inside out")
-            self.electrolyte.condition(self.control, self.applied_flux * self.full_area, self.applied_voltage)
+            self.electrolyte.condition(self.control, self.applied_flux * self.contents.full_area, self.applied_voltage)
             self.electrolyte.share()
             return
-        self.fields.k.contact_flux.value = self.applied_flux * self.full_area / area
+        self.fields.k.contact_flux.value = self.applied_flux * self.contents.full_area / area
 
     def _dress_walls(self) -> None:
         """What void walls carry on the present mesh: curvature, and with exchange the pressure that goes with it."""
@@ -289,7 +188,7 @@ class Newton:
         law = self.law
         s0 = max(np.sqrt(3) * float(self.fields.k.stack_pressure.value) / law.n, 1.5)
         viscosity = s0 / (3 * law.A * s0**law.n)
-        n = len(self.point_dofs)
+        n = len(self.points.dofs)
         self._set_state(np.zeros((n, law.metric.shape[0])), np.full(n, 2 * viscosity), np.zeros(n))
 
     def consistent(self, time: float = 0.0, stress: Array | None = None) -> Counts:
@@ -314,7 +213,7 @@ class Newton:
             self.at_rest()
             self.frozen_system.assemble([])
             self._increment(self.frozen_system)
-            self.set_stress(self.law.stress(self.strain_rate()))
+            self.set_stress(self.law.stress(self.points.strain_rate()))
         for _ in range(40):
             self.frozen_system.assemble([])
             before = self.fields.u.p.x.array.copy()

@@ -113,6 +113,7 @@ class CellIntegral:
         kept: list[Any] = []  # C knows addresses only
 
         def pointer(kind: str, array: NDArray[Any]) -> Any:
+            """An array as C sees it, kept for the time of the call."""
             kept.append(ffi.from_buffer(kind, array))
             return kept[-1]
 

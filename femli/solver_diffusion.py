@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 from femli import forms_diffusion, laws
 from femli.case import Case
-from femli.fields import create, largest, total
+from femli.fields import Fields, create, largest, total
 from femli.fields_forms import bound
 from femli.forms import DILUTE
-from femli.materials import Electrode
+from femli.materials_electrode import Electrode
 from femli.mesh import Domain
 from femli.motion_level import LevelMotion
 from femli.solver import Newton, on_mesh
+from femli.solver_contents import Contents
 from femli.solver_data import Counts, StepData
 from femli.solver_linear import LinearSolver, NotConvergedError
 
@@ -27,6 +28,29 @@ Array = NDArray[np.float64]
 
 CLOSE = 1e-4  # an increment of x below which the matrix at hand serves on,
 FALL = 0.1  # as long as each increment is no more than this share of the one before
+
+
+class HostContents(Contents):
+    """Contents of one mesh whose volume is known.
+
+    Args:
+        fields: unknowns and constants.
+    """
+
+    def __init__(self, fields: Fields) -> None:
+        super().__init__(fields, None)
+        f = fields.frame
+        self.host = bound(f.weight * (1 - laws.li_volume_fraction(fields.u.x, fields.k)) * f.dx)
+
+    def step_increments(self) -> tuple[Array, Array]:
+        """What the step added to the host, tested with P1, owned dofs [um^dim]; that of volume is not asked for."""
+        host = self._owned(self.increments[1])
+        return np.zeros_like(host), host
+
+    def totals(self) -> tuple[float, float]:
+        """Li and host content over all ranks [um^dim of Li volume, of host volume]; Li is the rest of the volume."""
+        host = total(self.comm, fem.assemble_scalar(self.host))
+        return self.thickness() * self.full_area - host, host
 
 
 class Diffusion(Newton):
@@ -61,10 +85,9 @@ class Diffusion(Newton):
         F = forms_diffusion.host_balance(q, fl.u.x, fl.x_old, k, fl.frame, upwind)
         J = ufl.derivative(F, fl.u.x, dx)
         self.system = LinearSolver(J, [F], [], self.offsets, "diffusion", case.solver.petsc)
-        self.host = bound(fl.frame.weight * (1 - laws.li_volume_fraction(fl.u.x, k)) * fl.frame.dx)
 
-    def _points(self) -> None:
-        """There is no state at quadrature points."""
+    def _parts(self) -> None:
+        self.contents = HostContents(self.fields)  # and there is no state at quadrature points
 
     def stress(self) -> Array:
         """None, (0, components)."""
@@ -72,15 +95,6 @@ class Diffusion(Newton):
 
     def set_stress(self, t: Array) -> None:
         """There is none."""
-
-    def step_increments(self) -> tuple[Array, Array]:
-        """What the step added to the host, tested with P1, owned dofs [um^dim]; that of volume is not asked for."""
-        return np.zeros(self.owned), self._owned(self.increments[1])
-
-    def totals(self) -> tuple[float, float]:
-        """Li and host content over all ranks [um^dim of Li volume, of host volume]; Li is the rest of the volume."""
-        host = total(self.comm, fem.assemble_scalar(self.host))
-        return self.thickness() * self.full_area - host, host
 
     def consistent(self, time: float = 0.0, stress: Array | None = None) -> Counts:
         """The load of a time [h]; nothing follows it at once."""

@@ -1,5 +1,6 @@
 """The linear solve inside a Newton iteration: what all share, and the direct one (MUMPS)."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -108,7 +109,7 @@ class ExpertOptions:
             )
 
 
-class LinearSystem:
+class LinearSystem(ABC):
     """Forms of a linear system, its residual and its increment.
 
     Args:
@@ -143,13 +144,13 @@ class LinearSystem:
                 return dofs[:owned].astype(np.int64) + int(offsets[row])
         return np.zeros(0, dtype=np.int64)
 
+    @abstractmethod
     def assemble(self, history: list[tuple[slice, Array]]) -> None:
         """Residual and matrix at the current state; `history` adds owned vectors to slices of the residual."""
-        raise NotImplementedError
 
+    @abstractmethod
     def solve(self) -> int:
         """Solve A dx = b; the increment is in `dx`. Returns the iterations."""
-        raise NotImplementedError
 
     def residual(self, history: list[tuple[slice, Array]]) -> None:
         """Residual alone, in `b`; constrained rows are zero."""

@@ -1,13 +1,11 @@
 """The one time loop: implicit BDF2 on the moving mesh, adapts, rejects and retries, hits asked times exactly.
 
-Step sizes come from a fixed ladder, 2^(k/4) seconds, so that round-off cannot change them; only a step that has to hit
-a time or a stop condition leaves it.
+Step sizes come from a fixed ladder; only a step that has to hit a time or a stop condition leaves it.
 """
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from functools import partial
 
 from mpi4py import MPI  # noqa: F401  (before dolfinx)
 
@@ -21,60 +19,17 @@ from femli.solver import Newton
 from femli.solver_data import Counts, StepData
 from femli.solver_linear import NotConvergedError
 from femli.stepper_bdf import bdf_weights, error_fraction, extrapolation_weights
+from femli.stepper_data import Level, Step
 from femli.stepper_events import NOISE, REACHED, Event, bring_to_zero
+from femli.stepper_ladder import Ladder
 from femli.units import TIME
 
 log = logging.getLogger("femli")
 
 Array = NDArray[np.float64]
 
-GROWTH = 4  # a step is at most 2^(4/4) = 2 times the last one: BDF2 stays zero-stable (below 2.41)
-SAFETY = 0.8
 STRETCH = 0.2  # largest stretch of a cell in one step
-NO_RUNG = 1000  # higher than any
-LEAP = 8  # rungs below the step before a restart that the second step after it may have: a factor of 4
 TOUCH = 0.02  # a wall node this low, over its height at the start, has come down on the electrolyte
-
-
-class Level(NamedTuple):
-    """The state at one time, in working units.
-
-    Values of (v, p, x) on this rank, node positions, and what the step that led here did: the nodes' displacement and
-    what it added to volume and host content. `charge` is what has been passed, as volume of Li over the whole interface
-    [um], and `charge_increment` what that step passed. `phi` is the potential of an electrolyte, empty without one;
-    `layer` what a layer on the contact holds of host and what the step added to it, likewise.
-    """
-
-    time: float
-    v: Array
-    p: Array
-    x: Array
-    positions: Array
-    displacement: Array
-    increments: tuple[Array, Array]
-    charge: float
-    charge_increment: float
-    stack_pressure: float
-    phi: Array
-    layer: tuple[Array, Array] = (np.zeros(0), np.zeros(0))
-
-
-@dataclass
-class Step:
-    """An accepted step; times in hours.
-
-    `counts` holds every solve since the last accepted step: also the rejected ones, those that looked for a stop
-    condition, and the consistent state after a jump. `stop` is a stop condition of the run that was met, `ended` one of
-    the protocol's step.
-    """
-
-    time: float
-    dt: float
-    counts: Counts
-    rejected: int
-    stop: str | None = None
-    ended: str | None = None
-    asked: bool = False
 
 
 class Stepper:
@@ -86,6 +41,7 @@ class Stepper:
 
     Attributes:
         targets: function giving the next time [h] that must be hit, after a time; set by the protocol.
+        ladder: where the size of the next step comes from.
         events: stop conditions brought to zero exactly, of the protocol too; on a tie the earlier in the list counts.
     """
 
@@ -96,15 +52,10 @@ class Stepper:
         self._take(newton)
         self.remeshed = False  # somebody renews the mesh where a wall comes down
         self.tolerance = case.solver.time_tolerance
-        self.smallest = case.solver.smallest_step / TIME
         self.levels: list[Level] = []
-        self.index = self._first_rung()  # rung of the ladder of the next step
+        self.ladder = Ladder(case)
         self.passed = 0.0  # by the attempt at hand, of charge [um]
         self.spent = Counts()  # solves since the last accepted step
-        self.restart = NO_RUNG  # rung of the first step after the last restart
-        self.restarted = False
-        self.before = 0  # rung of the steps before the last restart
-        self.leaping = False  # the newest step was the first after a restart
 
     def _take(self, newton: Newton) -> None:
         self.newton, self.fields, self.motion, self.comm = newton, newton.fields, newton.motion, newton.comm
@@ -115,20 +66,7 @@ class Stepper:
         self.passed = 0.0
         self.spent += newton.counts
         self.levels = [self.capture(self.levels[0].time)]
-        if not self.restarted:
-            self.before = self.index
-        wish = self.index - drop if self.restart == NO_RUNG else min(self.index, self.restart + GROWTH)
-        self.index = max(wish, self._rung(self.smallest) + drop)
-        self.restarted = True
-
-    def pace(self) -> dict[str, int]:
-        """What decides the next step besides the levels, for a checkpoint."""
-        return {"rung": self.index, "restart": self.restart, "leaping": int(self.leaping)}
-
-    def set_pace(self, numbers: dict[str, Any]) -> None:
-        """Take what `pace` gave out of the numbers of a checkpoint."""
-        self.index, self.restart = int(numbers.pop("rung")), int(numbers.pop("restart"))
-        self.leaping = bool(numbers.pop("leaping", False))
+        self.ladder.restart_lower(drop)
 
     # --- levels -----------------------------------------------------------------------------------------------------
 
@@ -143,7 +81,7 @@ class Stepper:
             x=x,
             positions=self.motion.positions(),
             displacement=self.fields.displacement.x.array.copy(),
-            increments=self.newton.step_increments(),
+            increments=self.newton.contents.step_increments(),
             charge=self.charge(),
             charge_increment=self.passed,
             stack_pressure=float(self.fields.k.stack_pressure.value),
@@ -186,7 +124,7 @@ class Stepper:
                 self.restore(stress)
             raise SolveError(f"{failure}, t = {time * TIME:.6g} s") from failure
         self.levels = [self.capture(time)]
-        self.index = self._first_rung()
+        self.ladder.begin()
 
     def _check_walls(self) -> None:
         """Stop where a void wall has come down: what follows needs a new mesh.
@@ -251,7 +189,7 @@ class Stepper:
         """
         u, p_stack = self.fields.u, float(self.fields.k.stack_pressure.value)
         (dx,) = largest(self.comm, np.max(np.abs(u.x.x.array - guess[2]), initial=0.0))
-        share = self.newton.contact_shares
+        share = self.newton.contents.contact_shares
         drop, before = u.p.x.array[: share.size] - p_stack, guess[1][: share.size]
         dp = np.sqrt(total(self.comm, float(share @ (drop - before) ** 2)))
         s = np.sqrt(total(self.comm, float(share @ drop**2)))
@@ -259,23 +197,14 @@ class Stepper:
             dp = 0.0  # then pressure drives nothing, and it is unbounded at t = 0
         return float(fraction * max(dx, dp / max(s, 1e-3)) / self.tolerance)
 
-    def _rung(self, dt: float) -> int:
-        """The highest rung not above dt [h]."""
-        return int(np.floor(4 * np.log2(dt * TIME) + 1e-6))
-
     def _largest(self) -> float:
         """Upper bound of the next step [h]: cells keep their shape, and the user's own limit."""
         bound = STRETCH / max(self.motion.distortion_rate(), 1e-12)
-        if len(self.levels) > 1 and not self.leaping:
+        if len(self.levels) > 1 and not self.ladder.leaping:
             bound = min(bound, 2 * (self.levels[0].time - self.levels[1].time) * (1 + 1e-9))
         if self.case.solver.largest_step is not None:
             bound = min(bound, self.case.solver.largest_step / TIME)
         return bound
-
-    def _first_rung(self) -> int:
-        if self.case.solver.initial_step is not None:
-            return self._rung(self.case.solver.initial_step / TIME)
-        return self._rung(1e-5 / TIME)
 
     def advance(self) -> Step:
         """Take one accepted step.
@@ -285,15 +214,15 @@ class Stepper:
         """
         self._check_walls()
         stress = self.newton.stress().copy()
-        self.index = min(self.index, self._rung(self._largest()))
+        self.ladder.stay_below(self._largest())
         armed = [(event, event.value()) for event in self.events]
         armed = [(event, value) for event, value in armed if value > REACHED]
         landing = self.motion.landing_time() if self.remeshed else np.inf
         rejected = 0
         reason = "the mesh is stretched too fast"
         while True:
-            dt, asked = self._clip(min(2.0 ** (self.index / 4) / TIME, landing))
-            if dt < self.smallest and not asked:
+            dt, asked = self._clip(min(self.ladder.step(), landing))
+            if dt < self.ladder.smallest and not asked:
                 self.restore(stress)
                 raise SolveError(
                     f"no convergence at the smallest time step, t = {self.levels[0].time * TIME:.6g} s, "
@@ -309,27 +238,16 @@ class Stepper:
                 break
             rejected += 1
             self.restore(stress)
-            drop = 4 if not np.isfinite(error) else int(np.ceil(4 / 3 * np.log2(error / SAFETY)))
-            self.index = min(self._rung(dt), self.index) - max(1, min(drop, 16))
+            self.ladder.reject(dt, error)
         return self._accept(dt, error, rejected, asked, stop)
 
     def _accept(self, dt: float, error: float, rejected: int, asked: bool, stop: tuple[Event, float] | None) -> Step:
         event = None
         if stop is not None:
             event, dt, asked = stop[0], stop[1], True
-        self.leaping = self.restarted
-        if self.restarted:
-            self.restart, self.restarted = self._rung(dt), False
         self.levels = [self.capture(self.levels[0].time + dt), *self.levels[:2]]
         self.passed = 0.0
-        growth = (SAFETY / max(error, 1e-9)) ** (1 / 3)
-        wish = self._rung(dt * min(growth, 2.0))
-        # A step shortened to hit a time says little against the rung it came from.
-        self.index = max(wish, self.index - 4) if asked else min(wish, self.index + GROWTH)
-        if self.leaping:
-            # The rates at the end of a short first step are known: BDF2 after it is nearly the trapezoidal rule, and
-            # one long step does not harm its stability.
-            self.index = max(self.index, self.before - LEAP)
+        self.ladder.accept(dt, error, asked)
         counts, self.spent = self.spent, Counts()
         step = Step(self.levels[0].time, dt, counts, rejected, asked=asked)
         if event is not None and event.of_step:
@@ -364,13 +282,7 @@ class Stepper:
             # Judged at the earliest stop found so far: one that is not yet reached there comes later.
             if value > (0.0 if best is None else -REACHED):
                 continue
-
-            def solved(trial: float, event: Event = event) -> float:
-                self.restore(stress)
-                self.attempt(trial)
-                return event.value()
-
-            root = bring_to_zero(solved, before, best[1] if best else dt, value)
+            root = bring_to_zero(partial(self._value_after, event, stress), before, best[1] if best else dt, value)
             if abs(root.value) > NOISE:
                 log.warning(
                     "warning: stop condition %s jumps at t = %.6g s (to %.3g): the state beside the jump is taken",
@@ -380,3 +292,9 @@ class Stepper:
                 )
             best = (event, root.at)
         return best
+
+    def _value_after(self, event: Event, stress: Array, dt: float) -> float:
+        """Value of a stop condition after one more attempt, of a step of dt [h] from the newest level."""
+        self.restore(stress)
+        self.attempt(dt)
+        return event.value()

@@ -12,7 +12,8 @@ from rich.table import Table
 from . import library
 from .case import Case
 from .case_protocol import Leg, Step
-from .materials import Electrode, Value
+from .materials import Value
+from .materials_electrode import Electrode
 from .outlook import Outlook
 from .units import MAH_CM2
 

@@ -97,14 +97,9 @@ class Tracker:
 
     def _numbers(self, voids: Sequence[Void], links: Sequence[tuple[int, int]]) -> list[int]:
         """Identity of each new void."""
-
-        def common(link: tuple[int, int]) -> tuple[float, float, int]:
-            old, new = self.known[link[0]].size, voids[link[1]].size * voids[link[1]].share
-            return -min(old, new), -max(old, new), self.known[link[0]].number
-
         given: dict[int, int] = {}
         taken: set[int] = set()
-        for i, j in sorted(links, key=common):
+        for i, j in sorted(links, key=lambda link: _rank(self.known[link[0]], voids[link[1]])):
             if j not in given and i not in taken:
                 given[j] = self.known[i].number
                 taken.add(i)
@@ -159,3 +154,9 @@ def _common(a: Old | Void, b: Old | Void) -> float:
     for left, right, start, end in zip(a.low, a.high, b.low, b.high, strict=True):
         shared *= max(min(right, end) - max(left, start), 0.0)
     return shared
+
+
+def _rank(old: Old, new: Void) -> tuple[float, float, int]:
+    """What decides which link of an old void with a new one counts first: the larger the two are, the earlier."""
+    size = new.size * new.share
+    return -min(old.size, size), -max(old.size, size), old.number

@@ -166,7 +166,7 @@ class VoidCell:
         n.consistent(stress=self.stress)
         self.stress = n.stress().copy()
         flow, area = (fem.assemble_vector(form).array[self.dofs] for form in (self.flow, self.area))
-        opening = n.full_area - n.area_of_contact()
+        opening = n.contents.full_area - n.contents.area_of_contact()
         recession = scales.recession_velocity(self.electrode, current * MA_CM2) / LENGTH * TIME
         along = np.gradient(self.place, axis=0)
         steep = np.abs(along[:, 0]) / np.linalg.norm(along, axis=1)

@@ -30,7 +30,7 @@ from void_fate_figure import draw
 from femli import scales
 from femli.case import made
 from femli.deaths import SURFACE_ENERGY
-from femli.materials import Electrode
+from femli.materials_electrode import Electrode
 from femli.solver_linear import NotConvergedError
 
 REACH = 300.0  # size of the cell of a lone void, over its radius

@@ -16,7 +16,7 @@ from dolfinx import mesh as dmesh
 from numpy.typing import NDArray
 
 from femli import case, fields, forms, units
-from femli.materials import Electrode
+from femli.materials_electrode import Electrode
 from femli.mesh import Domain
 from femli.motion import Motion
 from femli.solver import Newton

@@ -102,7 +102,7 @@ def test_dissipation_is_never_negative(name: str, tmp_path: Path) -> None:
     diffusion = fem.form(-f.frame.weight * ufl.dot(flux, ufl.grad(mu)) * cell * f.frame.dx)
     for _ in range(30):
         made.advance()
-        creep = made.newton.law.inner(made.newton.stress(), made.newton.strain_rate())
+        creep = made.newton.law.inner(made.newton.stress(), made.newton.points.strain_rate())
         assert creep.min() >= -1e-9 * creep.max()
         values = fem.assemble_vector(diffusion).array
         assert values.min() >= -1e-12 * values.max()

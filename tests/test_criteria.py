@@ -30,7 +30,7 @@ def test_traction_balances_the_stack(tmp_path: Path, text: str) -> None:
     made = runs.stepper(case)
     criteria = Criteria(made.fields, case)
     t, area = criteria.traction()
-    assert float(t @ area) == pytest.approx(-2.0 * made.newton.full_area, rel=1e-4)
+    assert float(t @ area) == pytest.approx(-2.0 * made.newton.contents.full_area, rel=1e-4)
     assert criteria.columns(1.0)["contact_traction_max [Pa]"] == pytest.approx(1e6 * t[area > 0].max(), rel=1e-12)
     assert criteria.strength is not None
     criteria.strength.scale = float(np.median(t[area > 0]))  # pulled harder than this at half of the nodes

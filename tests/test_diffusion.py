@@ -167,11 +167,11 @@ def test_a_dilute_host_needs_upwinding(upwinded: bool, tmp_path: Path, monkeypat
         monkeypatch.setattr(solver_diffusion, "DILUTE", 0.0)
     dilute = runs.written(tmp_path, FILE.read_text().replace('"Li-20Mg"', "{ mg_fraction = 0.0002 }"))
     made = runs.protocol(femli.load(dilute, {**COARSE, "stop.capacity": "2 mAh/cm^2"}))
-    host, highest = made.newton.totals()[1], 0.0
+    host, highest = made.newton.contents.totals()[1], 0.0
     while made.reason is None:
         made.follow(made.stepper.advance())
         highest = max(highest, made.stepper.levels[0].x.max())
-    assert made.newton.totals()[1] == pytest.approx(host, rel=1e-9)
+    assert made.newton.contents.totals()[1] == pytest.approx(host, rel=1e-9)
     assert (highest < 1.005 and made.reason == "capacity") if upwinded else highest > 1.5
 
 

@@ -141,7 +141,7 @@ def test_charge_is_conserved_on_the_moving_mesh(tmp_path: Path, law: str) -> Non
     newton, e = made.newton, made.newton.electrolyte
     for _ in range(12):
         made.advance()
-        current = newton.applied_flux * newton.full_area
+        current = newton.applied_flux * newton.contents.full_area
         assert e.over_contact("current") == pytest.approx(current, rel=1e-10)
         assert e.integral("leaving") == pytest.approx(current, rel=1e-10)
     above, below = made.fields.domain, made.fields.domain.electrolyte
@@ -413,7 +413,9 @@ def test_three_dimensional_void_over_an_electrolyte(tmp_path: Path) -> None:
     _, made = stepper(tmp_path, text, geometry__mesh__interface_size="1 um", **keys)
     made.advance()
     e = made.newton.electrolyte
-    assert e.over_contact("current") == pytest.approx(made.newton.applied_flux * made.newton.full_area, rel=1e-10)
+    assert e.over_contact("current") == pytest.approx(
+        made.newton.applied_flux * made.newton.contents.full_area, rel=1e-10
+    )
     cell = Measures(made.newton).state().cell
     assert sum(cell[2:8]) == pytest.approx(cell.overpotential, abs=1e-9)
     assert 0 < cell.constriction < 3.1 * 4e-6 / (4 * 0.04)

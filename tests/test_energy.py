@@ -60,7 +60,7 @@ class Energy:
         """Electric power, and the dissipation of diffusion, creep, contact and electrolyte."""
         newton, e, i = self.newton, self.newton.electrolyte, self.protocol.current()
         diffusion = float(fem.assemble_scalar(self.diffusion)) / 3600
-        creep = float(newton.law.inner(newton.stress(), newton.strain_rate()) @ newton.weights()) / 3600
+        creep = float(newton.law.inner(newton.stress(), newton.points.strain_rate()) @ newton.points.weights()) / 3600
         local = e.over_contact("current") / (e.counter_area * newton.applied_flux) * i
         return np.array([i * self.protocol.measures.voltage(), diffusion, creep, local**2 * 1e-3, i**2 * 1e-4 / KAPPA])
 

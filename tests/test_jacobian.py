@@ -102,14 +102,14 @@ def test_creep_law_enters_linearised(tmp_path: Path, kinematics: str) -> None:
     # that of `PowerLaw.apply_tangent`: the weak form and the projection use the same tangent.
     step = Step(tmp_path, kinematics)
     newton, state = step.problem.newton, step.fields.state
-    law, t, d = newton.law, newton.stress().copy(), newton.strain_rate()
+    law, t, d = newton.law, newton.stress().copy(), newton.points.strain_rate()
     inverse_rate, rank_one = law.tangent(t)
     linear = t + law.apply_tangent(t, inverse_rate, rank_one, d - t / inverse_rate[:, None])
     # Virtual power of the momentum row, without pressure and tractions: int s : grad v.
     f, u = step.fields.frame, step.fields.u
     rate = laws.strain_rate(laws.velocity_gradient(u.v, f.kinematics, f.r))
     power = f.weight * ufl.inner(laws.linearised_stress(rate, state, f.kinematics), rate) * f.dx_creep
-    exact = float(newton.weights() @ law.inner(linear, d))
+    exact = float(newton.points.weights() @ law.inner(linear, d))
     assert fem.assemble_scalar(fem.form(power)) == pytest.approx(exact, rel=1e-12)
 
 

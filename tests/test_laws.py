@@ -15,7 +15,7 @@ from dolfinx import mesh as dmesh
 from numpy.typing import NDArray
 
 from femli import case, fields, laws, library, solver, units
-from femli.materials import Electrode, electrode
+from femli.materials_electrode import Electrode, electrode
 
 Array = NDArray[np.float64]
 COMPOSITIONS = np.linspace(0.32, 0.999, 12)

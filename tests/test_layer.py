@@ -212,15 +212,15 @@ def test_a_voided_run_keeps_both_species_over_new_meshes(tmp_path: Path) -> None
     # Exact: Li and host over a run whose mesh is renewed by force every few steps; the layer is there before and after.
     case = femli.load(runs.written(tmp_path, VOIDED))
     protocol = runs.protocol(case)
-    first = protocol.newton.totals()
+    first = protocol.newton.contents.totals()
     for step in range(45):
         protocol.stepper.advance()
         if step % 15 == 14:
             renewed(case, protocol)
     layer = protocol.newton.layer
     assert layer.totals()[1] > 0
-    li, host = protocol.newton.totals()
-    removed = protocol.stepper.levels[0].charge * protocol.newton.full_area
+    li, host = protocol.newton.contents.totals()
+    removed = protocol.stepper.levels[0].charge * protocol.newton.contents.full_area
     assert li + removed == pytest.approx(first[0], rel=1e-9)
     assert host == pytest.approx(first[1], rel=1e-9)
 

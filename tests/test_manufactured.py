@@ -140,7 +140,7 @@ def march(problem: Problem, folder: Path, end: float, steps: int, in_space: bool
     newton.step_system.L = fem.form([row + source for row, source in zip(F, sources, strict=True)])
     problem.interpolate(exact)
     f.x_old.x.array[:] = f.u.x.x.array
-    newton.set_stress(newton.law.stress(newton.strain_rate()))
+    newton.set_stress(newton.law.stress(newton.points.strain_rate()))
     stepper = Stepper(newton, settings(folder))
     stepper.levels = [stepper.capture(0.0)]
     for i in range(1, steps + 1):

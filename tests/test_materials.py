@@ -6,7 +6,8 @@ from dataclasses import fields, is_dataclass
 import pytest
 
 from femli import library
-from femli.materials import Value, electrode
+from femli.materials import Value
+from femli.materials_electrode import electrode
 
 PLAIN = library.ACTIVITIES["ideal"]
 ASPINALL = library.CREEP["Aspinall2024"]

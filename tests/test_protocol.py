@@ -15,7 +15,7 @@ from femli import simulation
 from femli.case import Case
 from femli.case_protocol import Leg
 from femli.errors import CaseError
-from femli.outputs import StepReport
+from femli.outputs_progress import StepReport
 from femli.protocol import Protocol
 from femli.stepper import Stepper
 from femli.units import MAH_CM2

@@ -9,7 +9,7 @@ import pytest
 from femli import library, scales
 from femli.case import load
 from femli.errors import MeshError
-from femli.materials import Electrode, electrode
+from femli.materials_electrode import Electrode, electrode
 from femli.mesh_geometry import parted
 from femli.outlook import outlook
 from femli.units import F, R

@@ -83,7 +83,7 @@ def test_two_conditions_in_one_step(order: tuple[int, int]) -> None:
     # Exact: time is linear in the step, so the condition met first in time ends the run at its own time, whichever is
     # listed first; the charge is the current times that time.
     made = _stepper_with()
-    start, step = made.levels[0].time, 2.0 ** (made.index / 4) / 3600
+    start, step = made.levels[0].time, 2.0 ** (made.ladder.index / 4) / 3600
     flux = made.newton.applied_flux
 
     def at(share: float) -> Event:
@@ -106,7 +106,7 @@ def test_a_condition_that_is_met_already_does_not_end_the_step() -> None:
 def test_all_solves_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     # Exact: the iterations of the accepted step are those of every solve since the last one, counted from outside.
     made = _stepper_with()
-    start, step = made.levels[0].time, 2.0 ** (made.index / 4) / 3600
+    start, step = made.levels[0].time, 2.0 ** (made.ladder.index / 4) / 3600
     made.events = [Event("half", lambda: (start + 0.5 * step) - made.charge() / made.newton.applied_flux)]
     solve, seen = Newton.solve, []
 
@@ -125,7 +125,7 @@ def test_all_solves_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_solve_that_fails_on_the_way_is_tried_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
     # Exact: the time of the condition, although the first look for it does not converge: the step is rejected.
     made = _stepper_with()
-    start, step = made.levels[0].time, 2.0 ** (made.index / 4) / 3600
+    start, step = made.levels[0].time, 2.0 ** (made.ladder.index / 4) / 3600
     flux = made.newton.applied_flux
     made.events = [Event("half", lambda: (start / step + 0.5) - made.charge() / (flux * step))]
     solve, calls = Newton.solve, []
@@ -150,7 +150,7 @@ def test_a_solve_that_fails_on_the_way_is_tried_smaller(monkeypatch: pytest.Monk
 def test_a_jump_is_said_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     # Exact: the run ends at the last state before the jump, and the log names the condition.
     made = _stepper_with()
-    start, step = made.levels[0].time, 2.0 ** (made.index / 4) / 3600
+    start, step = made.levels[0].time, 2.0 ** (made.ladder.index / 4) / 3600
     edge = (start + 0.3 * step) * made.newton.applied_flux
     made.events = [Event("falls", lambda: 1.0 if made.charge() <= edge else -1.0)]
     with caplog.at_level(logging.WARNING, "femli"):

@@ -181,7 +181,7 @@ def test_a_cap_takes_the_contact_angle_by_diffusion_alone(tmp_path: Path, angle:
     # width; its size is kept to round-off, and steps end hundreds of times longer than h^4/B.
     made = enclosed(tmp_path, 90.0, angle, 0.5, axisymmetric)
     B = mobility(made.case)
-    li = made.newton.totals()[0]
+    li = made.newton.contents.totals()[0]
     steps = []
     while made.levels[0].time < 2 * 2.0**4 / B:
         steps.append(made.advance())
@@ -189,7 +189,7 @@ def test_a_cap_takes_the_contact_angle_by_diffusion_alone(tmp_path: Path, angle:
     measured, off = S.fitted_angle(np.vstack([points, points * [-1, 1]]) if axisymmetric else points)
     assert measured == pytest.approx(angle, abs=0.5)
     assert off < 0.01
-    assert made.newton.totals()[0] == pytest.approx(li, rel=1e-12)
+    assert made.newton.contents.totals()[0] == pytest.approx(li, rel=1e-12)
     half = points[points[:, 1] < 1e-9, 0].max() - (0 if axisymmetric else 6)
     kappa = (2 if axisymmetric else 1) * np.sin(np.radians(angle)) / half
     assert made.newton.curvature.scalar() == pytest.approx(kappa, rel=0.02)
@@ -202,13 +202,13 @@ def test_an_alloy_keeps_its_composition(tmp_path: Path) -> None:
     # proportion; Li and host are kept. Order of round-off and of solver.tolerance.
     keys = {"electrode.material": "Li-10Mg", "electrode.creep_scaling": "none", "interface.contact": "free_slip"}
     made = enclosed(tmp_path, 60.0, 110.0, 0.5, False, **keys)
-    li, host = made.newton.totals()
+    li, host = made.newton.contents.totals()
     x, first = made.fields.u.x.x.array.copy(), wall(made).copy()
     for _ in range(20):
         made.advance()
     assert np.abs(wall(made) - first).max() > 0.1
     assert made.fields.u.x.x.array == pytest.approx(x, abs=1e-9)
-    assert made.newton.totals() == pytest.approx((li, host), rel=1e-9)
+    assert made.newton.contents.totals() == pytest.approx((li, host), rel=1e-9)
 
 
 def test_both_species_are_kept_where_composition_varies(tmp_path: Path) -> None:
@@ -218,10 +218,10 @@ def test_both_species_are_kept_where_composition_varies(tmp_path: Path) -> None:
     X = made.fields.u.x.function_space.tabulate_dof_coordinates()
     made.fields.u.x.x.array[:] -= 0.1 * np.exp(-(X[:, 1] ** 2))
     made.start()
-    li, host = made.newton.totals()
+    li, host = made.newton.contents.totals()
     for _ in range(15):
         made.advance()
-    assert made.newton.totals() == pytest.approx((li, host), rel=1e-9)
+    assert made.newton.contents.totals() == pytest.approx((li, host), rel=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -260,11 +260,11 @@ def test_walls_that_exchange_lithium_diffuse_as_well(tmp_path: Path) -> None:
     # the width, and diffusion along them takes or adds nothing; Li is kept. Order of round-off and solver tolerance.
     keys = {"wall.lithium": "exchange", "wall.surface_diffusivity": "1e-11 m^2/s", "wall.surface_tension": "0.1 J/m^2"}
     made = runs.stepper(femli.load(runs.written(tmp_path, STRIPPED), keys))
-    li, _ = made.newton.totals()
+    li, _ = made.newton.contents.totals()
     first = S.void_area(wall(made))
     for _ in range(20):
         made.advance()
     grown = S.void_area(wall(made)) - first
     removed = made.newton.applied_flux * 12.0 * made.levels[0].time
     assert grown == pytest.approx(removed, rel=1e-3)
-    assert li - made.newton.totals()[0] == pytest.approx(removed, abs=1e-8 * li)
+    assert li - made.newton.contents.totals()[0] == pytest.approx(removed, abs=1e-8 * li)

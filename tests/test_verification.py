@@ -133,8 +133,8 @@ def test_v10_a_rigid_translation_adds_nothing(text: str, tmp_path: Path) -> None
         values[:, -1] = speed
     f.x_old.x.array[:] = f.u.x.x.array
     f.u.x.x.array[:] = f.x_old.x.array
-    assert np.abs(made.newton.strain_rate()).max() < 1e-9  # 1/h; speed over the smallest cell is 1e3 and more
-    for increment in made.newton.step_increments():
+    assert np.abs(made.newton.points.strain_rate()).max() < 1e-9  # 1/h; speed over the smallest cell is 1e3 and more
+    for increment in made.newton.contents.step_increments():
         assert np.abs(increment).max() < 1e-13
     host = (
         f.frame.weight
@@ -194,7 +194,7 @@ def test_v10_a_rested_alloy_becomes_uniform(activity: str) -> None:
     # Exact: driven by composition alone, x goes to one value, that of what is left of both species, and the free energy
     # never rises; Li and host stay as they are.
     made = _stripped_then_rested(electrode__activity=activity, electrode__stress_coupling=False)
-    spread, contents = np.ptp(made.levels[0].x), made.newton.totals()
+    spread, contents = np.ptp(made.levels[0].x), made.newton.contents.totals()
     energies = [_free_energy(made)]
     while np.ptp(made.levels[0].x) > 1e-4 * spread and len(energies) < 400:
         made.advance()
@@ -203,7 +203,7 @@ def test_v10_a_rested_alloy_becomes_uniform(activity: str) -> None:
     assert np.ptp(x) <= 1e-4 * spread
     assert np.diff(energies).max() < 1e-9 * abs(energies[0])
     assert energies[-1] < energies[0]
-    li, host = made.newton.totals()
+    li, host = made.newton.contents.totals()
     assert x.mean() == pytest.approx(li / (li + host), abs=1e-5)
     assert (li, host) == pytest.approx(contents, rel=1e-10)
 

@@ -99,7 +99,7 @@ def test_walls_feed_the_current_of_metal_that_cannot_creep(tmp_path: Path) -> No
     # grows by the current times the width, Omega i/F 12 um, and Li is kept; order of round-off and solver tolerance.
     keys = {"wall.lithium": "exchange", "wall.surface_tension": "0 J/m^2"}
     made = runs.stepper(femli.load(runs.written(tmp_path, STRIPPED), keys))
-    li, _ = made.newton.totals()
+    li, _ = made.newton.contents.totals()
     first = void_area(wall(made))
     for _ in range(25):
         made.advance()
@@ -107,7 +107,7 @@ def test_walls_feed_the_current_of_metal_that_cannot_creep(tmp_path: Path) -> No
     removed = made.newton.applied_flux * 12.0 * made.levels[0].time
     assert removed > 0.01 * first
     assert grown == pytest.approx(removed, rel=1e-3)
-    assert li - made.newton.totals()[0] == pytest.approx(removed, abs=1e-8 * li)
+    assert li - made.newton.contents.totals()[0] == pytest.approx(removed, abs=1e-8 * li)
 
 
 @pytest.mark.parametrize(
