@@ -7,8 +7,8 @@
 
 Strong: the same block on more ranks. Weak: as many unknowns a rank, the same block with finer cells. Seconds are those
 of the slowest rank's processor per Newton iteration, without making mesh and start; they depend on the Krylov
-iterations, shown beside. Efficiency: strong, time on the fewest ranks over (ranks/fewest times the time); weak, time
-on the fewest ranks over the time. Ranks beyond the cores of a machine say nothing.
+iterations, shown beside. Efficiency: unknowns a second and rank over those on the fewest ranks (cells come in steps, so
+unknowns a rank are only about what was asked). Ranks beyond the cores of a machine say nothing.
 """
 
 import argparse
@@ -51,18 +51,17 @@ def batch(ranks: list[int], dofs: float, share: float, steps: int) -> str:
     )
 
 
-def efficiency(kind: str, first: tuple[int, float], ranks: int, seconds: float) -> float:
-    """Parallel efficiency against the run on the fewest ranks (ranks, seconds) [-]."""
-    ideal = first[1] * first[0] / ranks if kind == "strong" else first[1]
-    return ideal / seconds
+def efficiency(first: tuple[int, int, float], ranks: int, dofs: int, seconds: float) -> float:
+    """Unknowns a second and rank, against those of the run on the fewest ranks (ranks, unknowns, seconds) [-]."""
+    return dofs / (ranks * seconds) / (first[1] / (first[0] * first[2]))
 
 
-def row(kind: str, ranks: int, found: dict[str, Any], first: tuple[int, float]) -> str:
+def row(kind: str, ranks: int, found: dict[str, Any], first: tuple[int, int, float]) -> str:
     """A row of the table."""
     seconds, krylov = sum(found["parts"].values()), found["krylov"][0]
     return (
         f"| {kind} | {ranks} | {found['dofs']} | {found['newton']} | {krylov:.1f} | {seconds:.3f} "
-        f"| {found['parts']['Krylov'] / krylov:.3f} | {100 * efficiency(kind, first, ranks, seconds):.0f} % "
+        f"| {found['parts']['Krylov'] / krylov:.3f} | {100 * efficiency(first, ranks, found['dofs'], seconds):.0f} % "
         f"| {found['memory']:.2f} |"
     )
 
@@ -84,7 +83,7 @@ def main() -> int:
     lines, failed = ["# Scaling over ranks in 3D", "", *HEAD.splitlines()], False
     print("\n".join(lines), flush=True)
     for kind in ("strong", "weak"):
-        first: tuple[int, float] | None = None
+        first: tuple[int, int, float] | None = None
         for ranks in sorted(given.ranks):
             dofs = given.dofs if kind == "strong" else given.dofs_a_rank * ranks
             size = solver_3d.sizes(dofs, "no void")
@@ -92,7 +91,7 @@ def main() -> int:
             if found is None:
                 failed = True
                 continue
-            first = first or (ranks, sum(found["parts"].values()))
+            first = first or (ranks, found["dofs"], sum(found["parts"].values()))
             lines.append(row(kind, ranks, found, first))
             print(lines[-1], flush=True)
     lines += pages.footer()

@@ -67,7 +67,7 @@ def test_scaling(tmp_path):
     assert "#SBATCH --ntasks=8\n" in text and '--launcher "srun --mpi=pmi2 --exact -n {ranks}" --ranks 1 8 ' in text
     assert subprocess.run(["sh", "-n", str(page)], check=False).returncode == 0
     code = f"import sys; sys.path.insert(0, {str(SCRIPT.parent)!r}); import scaling as s; "
-    code += "print(s.efficiency('strong', (1, 2.0), 4, 1.0), s.efficiency('weak', (1, 2.0), 4, 2.5))"
+    code += "print(s.efficiency((1, 1000, 2.0), 4, 1000, 1.0), s.efficiency((1, 1000, 2.0), 4, 4000, 2.5))"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert answer.stdout.split() == ["0.5", "0.8"]
 
