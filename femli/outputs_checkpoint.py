@@ -7,6 +7,7 @@ before is kept.
 
 import json
 import os
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from femli.errors import CaseError
 from femli.mesh_parts import PartedMesh
 from femli.outputs_rows import CellRows
+from femli.solver_data import Counts
 from femli.stepper import Stepper
 from femli.stepper_data import Level
 
@@ -97,7 +99,9 @@ class Checkpoint:
             new = self.folder / (FILE + ".new")
             with h5py.File(new, "w") as file:
                 file.attrs["case_sha256"] = self.sha256
-                file.attrs["numbers"] = json.dumps({**numbers, **self.stepper.ladder.pace()})
+                file.attrs["numbers"] = json.dumps(
+                    {**numbers, **self.stepper.ladder.pace(), "spent": astuple(self.stepper.spent)}
+                )
                 file["stress"], file["w"] = stress, w
                 if self.fields.domain.made is not None:
                     for name, array in self.fields.domain.made._asdict().items():
@@ -154,6 +158,7 @@ class Checkpoint:
             )
         self.stepper.levels = levels
         self.stepper.ladder.set_pace(data["numbers"])
+        self.stepper.spent = Counts(*data["numbers"].pop("spent", (0, 0)))
         tensor = self.fields.state.stress.function_space
         self.fields.state.stress.x.array[:] = self.cells.local(tensor, data["stress"])
         self.fields.w.x.array[:] = self.cells.local(W, data["w"])

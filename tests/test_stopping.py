@@ -8,9 +8,13 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 import sweep_files
 import verification_runs as runs
+
+import femli
 
 # Enough steps that the signal finds it in the middle.
 CASE = sweep_files.CASE.replace("1e-3", "1e-7")
@@ -87,3 +91,21 @@ def test_processes_of_srun_that_do_not_find_each_other(tmp_path: Path, command: 
     shell = [*words, str(tmp_path / "shell")]
     environment["SLURM_TASK_PID"] = str(os.getpid())
     assert subprocess.run(shell, env=environment, capture_output=True, timeout=100, check=False).returncode == 0
+
+
+def test_cut_off_before_the_first_step_is_kept(tmp_path: Path) -> None:
+    # Exact: the run goes on from the state at t = 0, and its first row counts the iterations of the start as well.
+    class CutError(Exception):
+        pass
+
+    def cut(_report: object) -> None:
+        raise CutError
+
+    case = femli.load(runs.written(tmp_path, CASE), {"stop.capacity": "1e-4 mAh/cm^2"})
+    femli.run(case, tmp_path / "whole")
+    with pytest.raises(CutError):
+        femli.run(case, tmp_path / "cut", on_step=cut)
+    femli.run(case, tmp_path / "cut", resume=True)
+    names = ["newton_iterations [-]", "linear_iterations [-]"]
+    rows = [pd.read_csv(tmp_path / run / "history.csv")[names].to_numpy() for run in ("whole", "cut")]
+    assert np.array_equal(*rows)
